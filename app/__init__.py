@@ -1,0 +1,1 @@
+"""Starts things: command line, window, headless runs. The only place that wires parts together."""
