@@ -80,7 +80,7 @@ class EngineError(Exception):
 
     @classmethod
     def chained(cls, message: str, cause: BaseException, **details: Detail) -> Self:
-        """Build the error with `cause` as its ``__cause__``, for where ``raise from`` cannot stand."""
+        """Build the error with `cause` as its ``__cause__``, where ``raise from`` cannot stand."""
         error = cls(message, **details)
         error.__cause__ = cause
         return error

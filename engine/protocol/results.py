@@ -48,7 +48,7 @@ class Mask(msgspec.Struct, frozen=True):
 
 
 class ClassLine(msgspec.Struct, frozen=True):
-    """A class per pixel of one line: `classes` holds one byte per pixel, `scores` 0..255 likewise."""
+    """A class per pixel of one line: one byte per pixel in `classes` and in `scores` (0..255)."""
 
     classes: bytes
     scores: bytes = b""

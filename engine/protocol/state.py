@@ -158,7 +158,7 @@ class ProgramState(msgspec.Struct, frozen=True):
 
 
 class PreviewPlace(msgspec.Struct, frozen=True):
-    """Where the newest picture of a stream lies: a mailbox segment, see `engine.client.PreviewReader`."""
+    """Where the newest picture of a stream lies, for `engine.client.PreviewReader`."""
 
     segment: str
     width: int
