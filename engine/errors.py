@@ -28,11 +28,18 @@ __all__ = (
     "EngineError",
     "EngineTimeoutError",
     "InvalidArgumentError",
+    "LicenseEmptyError",
     "LicenseError",
     "LicenseExpiredError",
     "LicenseFeatureMissingError",
+    "LicenseMachineError",
     "LicenseMalformedError",
+    "LicenseNotYetValidError",
+    "LicenseProductError",
     "LicenseSignatureError",
+    "LicenseSignerError",
+    "LicenseTruncatedError",
+    "LicenseUnreadableError",
     "MediaError",
     "OutputError",
     "PluginError",
@@ -57,8 +64,8 @@ Detail = str | int | float | bool | None
 
 
 def _rebuild(kind: type["EngineError"], message: str, details: dict[str, Detail]) -> "EngineError":
-    error = kind(message, **details)
-    error.args = (message,)  # OSError relatives lose their args in __new__
+    error = kind(message)
+    error.details = dict(details)  # not as keywords: a key from afar may be called "message"
     return error
 
 
@@ -146,16 +153,58 @@ class LicenseMalformedError(LicenseError):
     code = "license_malformed"
 
 
+class LicenseEmptyError(LicenseMalformedError):
+    """The license has no content."""
+
+    code = "license_empty"
+
+
+class LicenseTruncatedError(LicenseMalformedError):
+    """The end of the license is missing."""
+
+    code = "license_truncated"
+
+
+class LicenseUnreadableError(LicenseError):
+    """The license file cannot be read."""
+
+    code = "license_unreadable"
+
+
 class LicenseSignatureError(LicenseError):
-    """The license was changed or is signed by nobody we trust."""
+    """The license was changed after it was signed, or is signed by nobody we trust."""
 
     code = "license_signature"
 
 
+class LicenseSignerError(LicenseSignatureError):
+    """The license is signed with a key that is not trusted here."""
+
+    code = "license_signer"
+
+
 class LicenseExpiredError(LicenseError):
-    """The license is past its last day, or before its first."""
+    """The license is past its last day."""
 
     code = "license_expired"
+
+
+class LicenseNotYetValidError(LicenseError):
+    """The license's first day has not come."""
+
+    code = "license_not_yet_valid"
+
+
+class LicenseProductError(LicenseError):
+    """The license is for another product."""
+
+    code = "license_product"
+
+
+class LicenseMachineError(LicenseError):
+    """The license is bound to another machine."""
+
+    code = "license_machine"
 
 
 class LicenseFeatureMissingError(LicenseError):

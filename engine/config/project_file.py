@@ -1,6 +1,6 @@
 """Reads and writes project files (TOML)."""
 
-import difflib
+import contextlib
 import os
 import tomllib
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import tomli_w
 
+from engine.config.explain import explain
 from engine.config.project import Project
 from engine.errors import ConfigError
 
@@ -28,12 +29,19 @@ def load_project(path: str | Path) -> Project:
     path = Path(path)
     try:
         if path.stat().st_size > _SIZE_LIMIT_BYTES:
-            raise ConfigError(f"project file {path} is larger than 4 MiB; is it a project file?")
+            raise ConfigError(
+                f"project file {path} is larger than 4 MiB; is it a project file?", file=str(path)
+            )
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+    except OSError as error:
         raise ConfigError(
-            f"project file {path} cannot be read: {reason}", file=str(path)
+            f"project file {path} cannot be read: {error.strerror}; choose another file",
+            file=str(path),
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"project file {path} cannot be read: it is not UTF-8 text; is it a project file?",
+            file=str(path),
         ) from error
     return parse_project(text, source=str(path))
 
@@ -47,7 +55,7 @@ def parse_project(text: str, *, source: str = "project") -> Project:
     try:
         return msgspec.convert(raw, Project)
     except msgspec.ValidationError as error:
-        raise _explain(error, source) from error
+        raise explain(error, raw, Project, source) from error
 
 
 def dump_project(project: Project) -> str:
@@ -67,45 +75,19 @@ def save_project(project: Project, path: str | Path) -> None:
     ConfigError
         When the folder or file cannot be written.
     """
-    path = Path(path)
+    path = Path(path).resolve()  # a link stays a link
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(dump_project(project))
+        with beside.open("wb") as file:
+            file.write(dump_project(project).encode())
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
+    except (OSError, UnicodeEncodeError) as error:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        reason = error.strerror if isinstance(error, OSError) else "a name in it is not text"
         raise ConfigError(
-            f"project file {path} cannot be written: {error.strerror}", file=str(path)
+            f"project file {path} cannot be written: {reason}; save it somewhere else",
+            file=str(path),
         ) from error
-
-
-def _explain(error: msgspec.ValidationError, source: str) -> ConfigError:
-    """Turn msgspec's message into one that names the field first."""
-    text = str(error)
-    problem, _, path = text.partition(" - at `")
-    path = path.rstrip("`").removeprefix("$.")
-    if "unknown field" in problem:
-        unknown = problem.rsplit("`", 2)[-2]
-        near = difflib.get_close_matches(unknown, _field_names(), n=1)
-        field = f"{path}.{unknown}" if path and path != "$" else unknown
-        hint = f"; did you mean {near[0]!r}?" if near else "; remove it or correct its name"
-        return ConfigError(f"{source}: unknown key {field!r}{hint}", file=source, path=field)
-    field = path if path and path != "$" else ""
-    where = f"{field}: " if field else ""
-    return ConfigError(
-        f"{source}: {where}{problem[:1].lower()}{problem[1:]}", file=source, path=field
-    )
-
-
-def _field_names() -> list[str]:
-    names: list[str] = []
-    waiting: list[type[msgspec.Struct]] = [Project]
-    while waiting:
-        for field in msgspec.structs.fields(waiting.pop()):
-            names.append(field.encode_name)
-            kinds = [field.type, *getattr(field.type, "__args__", ())]
-            waiting += [k for k in kinds if isinstance(k, type) and issubclass(k, msgspec.Struct)]
-    return names

@@ -40,12 +40,14 @@ from engine.protocol.frames import (
     Truth,
     TruthObject,
 )
+from engine.protocol.metrics import METRICS, Metric, metric
 from engine.protocol.results import (
     Box,
     ClassLine,
     ClassScore,
     ClassShare,
     Mask,
+    PreviewMeta,
     Result,
     StageTime,
 )
@@ -80,6 +82,9 @@ from engine.protocol.telemetry import (
 )
 
 __all__ = (
+    "METRICS",
+    "PROTOCOL_VERSION",
+    "STAGES",
     "AddDriverFolder",
     "AddStream",
     "Answer",
@@ -107,9 +112,10 @@ __all__ = (
     "LoadProject",
     "LogEntry",
     "Mask",
-    "PROTOCOL_VERSION",
+    "Metric",
     "PluginAvailability",
     "PluginState",
+    "PreviewMeta",
     "PreviewPlace",
     "ProbePlugins",
     "ProcessFigures",
@@ -121,7 +127,6 @@ __all__ = (
     "Report",
     "Request",
     "Result",
-    "STAGES",
     "SaveProject",
     "SetLanes",
     "SetPluginEnabled",
@@ -148,4 +153,5 @@ __all__ = (
     "TruthObject",
     "UnloadProgram",
     "UpdateStream",
+    "metric",
 )

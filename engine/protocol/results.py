@@ -2,7 +2,18 @@
 
 import msgspec
 
-__all__ = ("Box", "ClassLine", "ClassScore", "ClassShare", "Mask", "Result", "StageTime")
+from engine.protocol.frames import Truth
+
+__all__ = (
+    "Box",
+    "ClassLine",
+    "ClassScore",
+    "ClassShare",
+    "Mask",
+    "PreviewMeta",
+    "Result",
+    "StageTime",
+)
 
 
 class ClassScore(msgspec.Struct, frozen=True):
@@ -72,6 +83,7 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     captured_at_ns : monotonic time of capture.
     finished_at_ns : monotonic time when the result was complete.
     stages : consecutive stages from capture to finish; their sum is the result's age.
+    truth : what the source knew to be in the frame, where it knows.
     """
 
     stream: str
@@ -83,3 +95,17 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     mask: Mask | None = None
     line: ClassLine | None = None
     stages: tuple[StageTime, ...] = ()
+    truth: Truth | None = None
+
+
+class PreviewMeta(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What stands beside a preview picture: the result of that very frame, and the picture's size.
+
+    The picture is height x width x 4 bytes (blue, green, red, unused); with `has_class_map` a class
+    per pixel follows (height x width bytes, 255 = no class).
+    """
+
+    result: Result
+    width: int
+    height: int
+    has_class_map: bool = False

@@ -60,7 +60,11 @@ class EngineStatus(msgspec.Struct, frozen=True):
 
 
 class LicenseState(msgspec.Struct, frozen=True):
-    """The license in use; dates are ISO days, `problem` is a sentence when it is not valid."""
+    """The license in use; dates are ISO days, `problem` is a sentence when it is not valid.
+
+    `machine_id` is the machine the license is bound to (empty: any), `this_machine_id` is the one
+    the engine runs on.
+    """
 
     is_valid: bool = False
     problem: str = ""
@@ -73,6 +77,7 @@ class LicenseState(msgspec.Struct, frozen=True):
     features: tuple[str, ...] = ()
     limits: dict[str, int] = {}
     machine_id: str = ""
+    this_machine_id: str = ""
 
 
 class PluginAvailability(StrEnum):

@@ -1,0 +1,43 @@
+"""Prints the report of a run as a table."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from engine.protocol import Report, StreamReport
+
+__all__ = ("print_report",)
+
+
+def print_report(report: Report, path: Path | None = None) -> None:
+    """Print one row per stream, what was found, and where the report was written."""
+    console = Console()
+    table = Table(title=f"{report.project}: {report.seconds:.1f} s", title_justify="left")
+    for title in ("stream", "in", "out", "dropped", "rate", "age p50", "p95", "p99", "found"):
+        table.add_column(title, justify="left" if title in ("stream", "found") else "right")
+    for stream in report.streams:
+        table.add_row(*_row(stream))
+    console.print(table)
+    for stream in report.streams:
+        if stream.message:
+            console.print(f"{stream.name}: {stream.phase}, {stream.message}", highlight=False)
+    if report.recorder_problem:
+        console.print(report.recorder_problem, highlight=False)
+    if path is not None:
+        console.print(f"report: {path}", highlight=False, soft_wrap=True)
+
+
+def _row(stream: StreamReport) -> tuple[str, ...]:
+    found = ", ".join(list(stream.found)[:3])
+    return (
+        stream.name,
+        str(stream.frames_in),
+        str(stream.frames_out),
+        str(sum(stream.dropped.values())),
+        f"{stream.rate_hz:.1f}/s",
+        f"{stream.latency_ms.p50:.1f} ms",
+        f"{stream.latency_ms.p95:.1f} ms",
+        f"{stream.latency_ms.p99:.1f} ms",
+        found,
+    )

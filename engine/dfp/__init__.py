@@ -1,0 +1,41 @@
+"""Compiled programs (DFP): container, manifest, compiler."""
+
+from engine.dfp.compiler import STAGES, Progress, compile_models
+from engine.dfp.container import Dfp, DfpSource
+from engine.dfp.description import describe
+from engine.dfp.labels import read_labels
+from engine.dfp.manifest import (
+    FORMAT,
+    MANIFEST_MEMBER,
+    VERSION,
+    Manifest,
+    MemberInfo,
+    ModelEntry,
+    Parity,
+)
+from engine.dfp.model_source import ModelSource
+from engine.dfp.settings import CompileSettings, load_compile_settings
+from engine.dfp.writer import pack_dfp, save_dfp, write_dfp
+
+__all__ = (
+    "CompileSettings",
+    "Dfp",
+    "DfpSource",
+    "FORMAT",
+    "MANIFEST_MEMBER",
+    "Manifest",
+    "MemberInfo",
+    "ModelEntry",
+    "ModelSource",
+    "Parity",
+    "Progress",
+    "STAGES",
+    "VERSION",
+    "compile_models",
+    "describe",
+    "load_compile_settings",
+    "pack_dfp",
+    "read_labels",
+    "save_dfp",
+    "write_dfp",
+)

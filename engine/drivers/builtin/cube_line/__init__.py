@@ -1,0 +1,3 @@
+"""Plays a spectral cube line by line, like a line camera."""
+
+__all__ = ()

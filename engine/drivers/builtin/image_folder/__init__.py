@@ -1,0 +1,3 @@
+"""Shows the images of a folder, one after the other."""
+
+__all__ = ()

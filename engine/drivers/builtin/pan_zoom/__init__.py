@@ -1,0 +1,3 @@
+"""A camera that pans and zooms over photographs."""
+
+__all__ = ()

@@ -1,0 +1,3 @@
+"""Plays a video file."""
+
+__all__ = ()

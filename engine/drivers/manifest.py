@@ -1,0 +1,131 @@
+"""Reads the manifest of a driver: a TOML file that describes it without running its code."""
+
+import tomllib
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from engine.errors import DriverError
+from engine.protocol import DriverParameter, DriverState
+
+__all__ = ("API_VERSION", "MANIFEST_NAME", "DriverEntry", "read_manifest")
+
+API_VERSION = 1
+MANIFEST_NAME = "manifest.toml"
+_KINDS = ("boolean", "choice", "folder", "integer", "number", "path", "text")
+_VALUE_KINDS = ("boolean", "choice", "integer", "number")
+_SIZE_LIMIT_BYTES = 256 * 1024
+
+
+class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    label: str
+    description: str = ""
+    module: str = "driver.py"
+    api_version: int = API_VERSION
+    parameters: tuple[DriverParameter, ...] = ()
+
+
+class DriverEntry(msgspec.Struct, frozen=True):
+    """A driver as its manifest describes it; `problem` is a sentence when it cannot be used."""
+
+    name: str
+    label: str
+    folder: str
+    module: str = "driver.py"
+    description: str = ""
+    parameters: tuple[DriverParameter, ...] = ()
+    problem: str = ""
+
+    def state(self) -> DriverState:
+        """Return what clients see of the driver."""
+        return DriverState(
+            name=self.name,
+            label=self.label,
+            description=self.description,
+            folder=self.folder,
+            parameters=self.parameters,
+            problem=self.problem,
+        )
+
+
+def read_manifest(folder: Path) -> DriverEntry:
+    """Read ``manifest.toml`` of a driver's folder.
+
+    Raises
+    ------
+    DriverError
+        When the manifest cannot be read or is wrong; the sentence names file and field.
+    """
+    path = folder / MANIFEST_NAME
+    manifest = _parse(path)
+    problem = _problem(manifest, folder)
+    if problem:
+        raise DriverError(f"driver manifest {path}: {problem}", file=str(path))
+    return DriverEntry(
+        name=manifest.name,
+        label=manifest.label,
+        folder=str(folder),
+        module=manifest.module,
+        description=manifest.description,
+        parameters=manifest.parameters,
+    )
+
+
+def _parse(path: Path) -> _Manifest:
+    try:
+        if path.stat().st_size > _SIZE_LIMIT_BYTES:
+            raise DriverError(f"driver manifest {path} is larger than 256 KiB", file=str(path))
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        _check_parameter_keys(raw)
+        return msgspec.convert(raw, _Manifest)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DriverError(
+            f"driver manifest {path} cannot be read: {reason}", file=str(path)
+        ) from error
+    except ValueError as error:  # not UTF-8, not TOML, or not as the struct says
+        raise DriverError(f"driver manifest {path} is wrong: {error}", file=str(path)) from error
+
+
+def _check_parameter_keys(raw: dict[str, object]) -> None:
+    known = {field.name for field in msgspec.structs.fields(DriverParameter)}
+    parameters = raw.get("parameters", [])
+    for parameter in parameters if isinstance(parameters, list) else []:
+        unknown = sorted(set(parameter) - known) if isinstance(parameter, dict) else []
+        if unknown:
+            name = parameter.get("name", "?")
+            raise ValueError(f"parameter {name!r} has the unknown key {unknown[0]!r}")
+
+
+def _problem(manifest: _Manifest, folder: Path) -> str:
+    if manifest.api_version != API_VERSION:
+        return (
+            f"api_version is {manifest.api_version}; "
+            f"this Penstock runs drivers of version {API_VERSION}"
+        )
+    if not manifest.name or not all(c.isalnum() or c in "-_" for c in manifest.name):
+        return f"name {manifest.name!r} needs letters, digits, dashes or underscores"
+    module = PurePosixPath(manifest.module)
+    if module.is_absolute() or ".." in module.parts or module.suffix != ".py":
+        return f"module {manifest.module!r} is not a .py file inside the driver's folder"
+    if not (folder / module).is_file():
+        return f"module {manifest.module!r} is not in the folder"
+    return _parameter_problem(manifest.parameters)
+
+
+def _parameter_problem(parameters: tuple[DriverParameter, ...]) -> str:
+    names = [parameter.name for parameter in parameters]
+    for parameter in parameters:
+        if parameter.kind not in _KINDS:
+            return (
+                f"parameter {parameter.name!r} is of the unknown kind {parameter.kind!r}; "
+                f"known are {', '.join(_KINDS)}"
+            )
+        if parameter.kind == "choice" and not parameter.choices:
+            return f"parameter {parameter.name!r} is a choice without choices"
+        if not parameter.is_required and parameter.default == "" and parameter.kind in _VALUE_KINDS:
+            return f"parameter {parameter.name!r} is not required and has no default"
+        if names.count(parameter.name) > 1:
+            return f"parameter {parameter.name!r} stands there twice"
+    return ""

@@ -1,0 +1,77 @@
+"""What a processing plugin is: a backend that executes programs on devices."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+import numpy as np
+
+from engine.protocol import TensorInfo
+
+__all__ = ("Device", "ProbeReport", "ProcessingPlugin", "Session")
+
+
+class Device(msgspec.Struct, frozen=True):
+    """One piece of hardware a plugin can use; `memory_bytes` is 0 when it is not known."""
+
+    index: int
+    kind: str
+    name: str
+    memory_bytes: int = 0
+
+
+class ProbeReport(msgspec.Struct, frozen=True):
+    """What a plugin found out about this machine; `reason` is a sentence when it cannot work."""
+
+    is_available: bool
+    reason: str = ""
+    version: str = ""
+    devices: tuple[Device, ...] = ()
+
+
+@runtime_checkable
+class Session(Protocol):
+    """One model, loaded and ready; may be used by several threads at once."""
+
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+
+    def run(self, inputs: Sequence[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
+        """Execute the model once and return fresh arrays in the order of `outputs`."""
+        ...
+
+    def close(self) -> None:
+        """Give the model's memory back. Safe to call twice; runs under way end normally."""
+        ...
+
+
+@runtime_checkable
+class ProcessingPlugin(Protocol):
+    """A backend. Importing its module and building the object must start nothing.
+
+    Attributes
+    ----------
+    key : names the plugin in project files and entry points, for example "onnxruntime-cpu".
+    plugin_id : a UUID as text.
+    name : for people.
+    precision : the number format the plugin computes in, for example "float32".
+    """
+
+    key: str
+    plugin_id: str
+    name: str
+    precision: str
+
+    def probe(self) -> ProbeReport:
+        """Find out whether the plugin works here. Runs in a child process and may crash there."""
+        ...
+
+    def load(self, graph: bytes, *, threads_per_lane: int = 1) -> Session:
+        """Load an ONNX graph.
+
+        Raises
+        ------
+        ProgramError
+            When the backend does not accept the graph.
+        """
+        ...

@@ -1,0 +1,30 @@
+"""Start, watch and stop child processes, talk to them, and say how they ended."""
+
+from engine.process.channel import MAX_MESSAGE_BYTES, Channel, PeerGoneError
+from engine.process.child import ChildProcess
+from engine.process.command import python_command
+from engine.process.identity import boot_id, is_same_process, start_time_of
+from engine.process.logs import ForwardingHandler, entry_of
+from engine.process.outcome import Outcome
+from engine.process.parent import leave_with_parent
+from engine.process.waiting import Deadline, wait_readable, wait_writable
+from engine.process.wake import WakePipe
+
+__all__ = (
+    "Channel",
+    "ChildProcess",
+    "Deadline",
+    "ForwardingHandler",
+    "MAX_MESSAGE_BYTES",
+    "Outcome",
+    "PeerGoneError",
+    "WakePipe",
+    "boot_id",
+    "entry_of",
+    "is_same_process",
+    "leave_with_parent",
+    "python_command",
+    "start_time_of",
+    "wait_readable",
+    "wait_writable",
+)

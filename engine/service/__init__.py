@@ -1,0 +1,1 @@
+"""The engine process: one per project, with or without a window."""

@@ -1,0 +1,106 @@
+"""Checks that hold for every test: nothing is left behind, and no unexpected warning is logged."""
+
+import gc
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+GRACE_S = 3.0
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a thread, child process, descriptor or segment."""
+    if request.node.get_closest_marker("leaks"):
+        yield
+        return
+    before = _inventory()
+    yield
+    left = _left_over(before)
+    deadline = time.monotonic() + GRACE_S
+    while left and time.monotonic() < deadline:
+        time.sleep(0.02)
+        gc.collect()
+        left = _left_over(before)
+    if left:
+        pytest.fail("left behind: " + "; ".join(sorted(left)), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_warning_is_logged(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test during which WARNING or worse was logged, unless marked `expected_log`."""
+    records: list[logging.LogRecord] = []
+    handler = _Collector(records)
+    logging.getLogger().addHandler(handler)
+    yield
+    logging.getLogger().removeHandler(handler)
+    if records and not request.node.get_closest_marker("expected_log"):
+        told = "; ".join(f"{r.name}: {r.getMessage()}" for r in records[:5])
+        pytest.fail(f"unexpected log records: {told}", pytrace=False)
+
+
+class _Collector(logging.Handler):
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__(logging.WARNING)
+        self._records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(record)
+
+
+def _inventory() -> set[str]:
+    found = {f"thread {t.name}" for t in threading.enumerate()}
+    for child in psutil.Process().children(recursive=True):
+        try:
+            found.add(f"process {child.pid} {' '.join(child.cmdline()[:6])}")
+        except psutil.Error:
+            continue
+    return found | _segments() | _descriptors()
+
+
+def _segments() -> set[str]:
+    folder = Path("/dev/shm")
+    if not folder.is_dir():
+        return set()
+    own = {os.getpid(), *(c.pid for c in psutil.Process().children(recursive=True))}
+    alive = {p for p in psutil.pids() if p not in own}
+    names = [path.name for path in folder.glob("penstock-*")]
+    return {f"segment {name}" for name in names if int(name.split("-")[1]) not in alive}
+
+
+def _descriptors() -> set[str]:
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            target = os.readlink(entry)
+        except OSError:
+            continue
+        if target.startswith(("socket:", "pipe:", "/dev/shm/penstock", "anon_inode:[eventfd]")):
+            found.add(f"descriptor {entry.name} {target}")
+        if "pidfd" in target:
+            found.add(f"descriptor {entry.name} {target}")
+    return found
+
+
+def _left_over(before: set[str]) -> set[str]:
+    return _inventory() - before
+
+
+@pytest.fixture
+def poll_for() -> Callable[[Callable[[], object], float], None]:
+    """Wait until a condition holds, or fail after a time."""
+
+    def wait(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > deadline:
+                pytest.fail(f"did not become true within {timeout_s} s", pytrace=False)
+            time.sleep(0.01)
+
+    return wait

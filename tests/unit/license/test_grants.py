@@ -1,0 +1,74 @@
+"""What a license allows, and what it says about itself."""
+
+from datetime import date
+
+import pytest
+
+from engine.errors import LicenseFeatureMissingError
+from engine.license import License, limit, require, require_within
+
+
+def terms(*features: str, **limits: int) -> License:
+    return License(
+        license_id="L-1",
+        licensee="Ann Example",
+        product="penstock",
+        valid_from=date(2026, 1, 1),
+        valid_until=date(2026, 12, 31),
+        features=features,
+        limits=limits,
+    )
+
+
+@pytest.mark.parametrize("features", [("*",), ("recorder",), ("a", "recorder"), ("runner.*", "*")])
+def test_a_feature_that_is_included(features: tuple[str, ...]) -> None:
+    require(terms(*features), "recorder")
+
+
+@pytest.mark.parametrize("features", [(), ("record",), ("recorder.*",), ("recorders",)])
+def test_a_feature_that_is_not_included(features: tuple[str, ...]) -> None:
+    with pytest.raises(LicenseFeatureMissingError, match="Ann Example does not include 'recorder'"):
+        require(terms(*features), "recorder")
+
+
+def test_the_message_lists_what_is_included() -> None:
+    with pytest.raises(LicenseFeatureMissingError, match=r"it includes a, runner\.\*\); load"):
+        require(terms("a", "runner.*"), "b")
+
+
+def test_a_group_of_features_covers_its_members_only() -> None:
+    require(terms("runner.*"), "runner.ray")
+    with pytest.raises(LicenseFeatureMissingError):
+        require(terms("runner.*"), "runners")
+
+
+def test_limits() -> None:
+    assert limit(terms(streams=4), "streams", 99) == 4
+    assert limit(terms(), "streams", 99) == 99
+
+
+def test_as_many_as_allowed_is_fine_and_one_more_is_not() -> None:
+    require_within(terms(streams=4), "streams", 4)
+    with pytest.raises(LicenseFeatureMissingError, match="allows 4 streams, not 5; use fewer") as e:
+        require_within(terms(streams=4), "streams", 5)
+    assert e.value.details == {"limit": "streams", "allowed": 4}
+
+
+def test_what_has_no_limit_is_not_limited() -> None:
+    require_within(terms(devices=1), "streams", 10_000)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"licensee": ""}, "needs an id, a licensee and a product"),
+        ({"valid_until": date(2025, 1, 1)}, "is before the first"),
+        ({"limits": {"streams": -1}}, "negative: streams"),
+    ],
+)
+def test_a_license_that_makes_no_sense_cannot_be_made(
+    changes: dict[str, object], reason: str
+) -> None:
+    fields = {name: getattr(terms("*"), name) for name in License.__struct_fields__} | changes
+    with pytest.raises(ValueError, match=reason):
+        License(**fields)

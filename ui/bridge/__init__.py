@@ -1,0 +1,1 @@
+"""Connects the window with the engine."""

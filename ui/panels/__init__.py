@@ -1,0 +1,1 @@
+"""The set-up panels beside the picture wall."""

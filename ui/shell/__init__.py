@@ -1,0 +1,1 @@
+"""The window's frame: look, bars, rail and docks."""

@@ -1,0 +1,45 @@
+"""The processing plugins: which there are, whether they work here, which may be used."""
+
+from engine.protocol import PluginAvailability, PluginState, ProbePlugins, SetPluginEnabled
+from ui.viewmodels.base import ViewModel
+
+__all__ = ("PluginsViewModel",)
+
+
+class PluginsViewModel(ViewModel):
+    """Plugins in the order the engine prefers them."""
+
+    @property
+    def plugins(self) -> tuple[PluginState, ...]:
+        """All plugins."""
+        return self.snapshot.plugins
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether an answer is still awaited from some plugin."""
+        return any(p.availability is PluginAvailability.PROBING for p in self.plugins)
+
+    @property
+    def warning(self) -> str:
+        """A sentence when no program can run, else empty."""
+        usable = [
+            p
+            for p in self.plugins
+            if p.is_enabled and p.availability is PluginAvailability.AVAILABLE
+        ]
+        if usable or not self.plugins or self.is_probing:
+            return ""
+        return "No plugin is usable, so no program can run; enable one that is available."
+
+    def set_enabled(self, key: str, is_enabled: bool) -> None:
+        """Allow or forbid a plugin; streams that run keep theirs."""
+        self.ask(SetPluginEnabled(key, is_enabled))
+
+    def probe(self) -> None:
+        """Probe all plugins again."""
+        self.ask(ProbePlugins())
+
+    def facts(self, plugin: PluginState) -> str:
+        """Return version, precision and devices in one line."""
+        parts = [plugin.version, plugin.precision, ", ".join(plugin.devices)]
+        return " \u00b7 ".join(part for part in parts if part)

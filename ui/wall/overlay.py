@@ -1,0 +1,184 @@
+"""Draws results over a picture: boxes with chips, points, class bars, legends.
+
+Sizes are pixels of the widget; geometry of the results is in fractions of the picture.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
+
+from ui.wall.class_colors import text_on
+from ui.wall.content import BoxMark, LegendEntry, ScoreBar
+from ui.wall.lettering import Lettering
+
+__all__ = ("MAX_CHIPS", "draw_boxes", "draw_legend", "draw_scores")
+
+MAX_CHIPS = 24
+"""Boxes beyond this number are drawn without a chip."""
+
+_PAD = 4.0
+_SCRIM = QColor(12, 15, 18, 190)
+_ON_SCRIM = QColor(255, 255, 255)
+_TRACK = QColor(255, 255, 255, 46)
+_EDGE = QColor(0, 0, 0, 120)
+_SMALL_PX = 200
+
+
+def draw_boxes(
+    painter: QPainter, picture: QRectF, boxes: Sequence[BoxMark], letters: Lettering
+) -> None:
+    """Draw the boxes, their points, and chips that do not cover each other where avoidable."""
+    areas = [_placed(box.area, picture) for box in boxes]
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(_pen("#000000", 4, 90))
+    painter.drawRects(areas)
+    for box, area in zip(boxes, areas, strict=True):
+        painter.setPen(_pen(box.color, 2))
+        painter.drawRect(area)
+    for box in boxes:
+        if box.points:
+            _draw_points(painter, picture, box)
+    if picture.width() >= _SMALL_PX:
+        _draw_chips(painter, picture, list(zip(boxes, areas, strict=True))[:MAX_CHIPS], letters)
+
+
+def draw_scores(
+    painter: QPainter, picture: QRectF, scores: Sequence[ScoreBar], letters: Lettering
+) -> None:
+    """Draw the strongest classes with bars on a dark patch in the lower left corner."""
+    if not scores or picture.width() < 120:
+        return
+    rows = list(scores[: 3 if picture.height() >= 110 else 1])
+    row_height = letters.height + 6
+    width = min(240.0, picture.width() - 16)
+    area = QRectF(0, 0, width, row_height * len(rows) + 6)
+    area.moveBottomLeft(QPointF(picture.left() + 8, picture.bottom() - 8))
+    painter.fillRect(area, _SCRIM)
+    painter.setFont(letters.font)
+    for index, row in enumerate(rows):
+        line = QRectF(area.left() + 8, area.top() + 3 + index * row_height, width - 16, row_height)
+        _draw_score(painter, line, row, letters)
+
+
+def draw_legend(
+    painter: QPainter, picture: QRectF, entries: Sequence[LegendEntry], letters: Lettering
+) -> None:
+    """Draw the largest classes with their shares on a dark patch in the lower left corner."""
+    row_height = letters.height + 4
+    fitting = min(int((picture.height() * 0.6) / row_height), 4)
+    if not entries or picture.width() < 120 or fitting < 1:
+        return
+    rows = entries[:fitting]
+    shares = [f"{row.share:.0%}" for row in rows]
+    room = min(int(picture.width() * 0.6), 220)
+    names = [letters.elided(row.label, room) for row in rows]
+    name_width = max(letters.width(name) for name in names)
+    share_width = letters.width("100%")
+    width = 8 + 10 + 6 + name_width + 12 + share_width + 8
+    area = QRectF(0, 0, width, row_height * len(rows) + 8)
+    area.moveBottomLeft(QPointF(picture.left() + 8, picture.bottom() - 8))
+    painter.fillRect(area, _SCRIM)
+    painter.setFont(letters.font)
+    painter.setPen(_ON_SCRIM)
+    for index, (row, name, share) in enumerate(zip(rows, names, shares, strict=True)):
+        top = area.top() + 4 + index * row_height
+        baseline = top + 2 + letters.ascent
+        painter.fillRect(
+            QRectF(area.left() + 8, top + (row_height - 10) / 2, 10, 10), _color(row.color)
+        )
+        painter.drawText(QPointF(area.left() + 24, baseline), name)
+        painter.drawText(QPointF(area.right() - 8 - letters.width(share), baseline), share)
+
+
+def _draw_score(painter: QPainter, line: QRectF, row: ScoreBar, letters: Lettering) -> None:
+    share = f"{row.score:.0%}"
+    share_width = letters.width("100%")
+    baseline = line.top() + 1 + letters.ascent
+    painter.setPen(_ON_SCRIM)
+    room = int(line.width() - share_width - 8)
+    painter.drawText(QPointF(line.left(), baseline), letters.elided(row.label, room))
+    painter.drawText(QPointF(line.right() - letters.width(share), baseline), share)
+    bar = QRectF(line.left(), line.top() + letters.height + 2, line.width(), 2)
+    painter.fillRect(bar, _TRACK)
+    bar.setWidth(bar.width() * row.score)
+    painter.fillRect(bar, _color(row.color))
+
+
+def _draw_points(painter: QPainter, picture: QRectF, box: BoxMark) -> None:
+    size = 5.0 if picture.width() >= _SMALL_PX else 3.0
+    for point in box.points:
+        x = picture.left() + point.x() * picture.width()
+        y = picture.top() + point.y() * picture.height()
+        spot = QRectF(x - size / 2, y - size / 2, size, size)
+        painter.fillRect(spot.adjusted(-1, -1, 1, 1), _EDGE)
+        painter.fillRect(spot, _color(box.color))
+
+
+def _draw_chips(
+    painter: QPainter,
+    picture: QRectF,
+    marks: Sequence[tuple[BoxMark, QRectF]],
+    letters: Lettering,
+) -> None:
+    painter.setFont(letters.font)
+    taken: list[QRectF] = []
+    for box, area in marks:
+        if not box.text:
+            continue
+        text = letters.elided(box.text, int(picture.width() - 2 * _PAD))
+        chip = _chip_place(area, letters.width(text) + 2 * _PAD, letters.height, picture, taken)
+        taken.append(chip)
+        painter.fillRect(chip, _color(box.color))
+        painter.setPen(_ink(box.color))
+        painter.drawText(QPointF(chip.left() + _PAD, chip.top() + letters.ascent), text)
+
+
+def _chip_place(
+    area: QRectF, width: float, height: float, picture: QRectF, taken: Sequence[QRectF]
+) -> QRectF:
+    """Return where a box's chip stands: above the box, inside its top, or inside its bottom."""
+    left = min(max(area.left() - 1, picture.left()), picture.right() - width)
+    tops = (area.top() - height, area.top() + 1, area.bottom() - height - 1, area.bottom())
+    inside = [
+        QRectF(left, top, width, height)
+        for top in tops
+        if picture.top() <= top and top + height <= picture.bottom()
+    ]
+    if not inside:
+        return QRectF(left, picture.top(), width, height)
+    free = [place for place in inside if not any(place.intersects(other) for other in taken)]
+    return (free or inside)[0]
+
+
+def _placed(area: QRectF, picture: QRectF) -> QRectF:
+    """Return a box in pixels, moved so that its 2 px line lies inside the picture."""
+    left = picture.left() + area.left() * picture.width()
+    top = picture.top() + area.top() * picture.height()
+    right = left + area.width() * picture.width()
+    bottom = top + area.height() * picture.height()
+    inner = picture.adjusted(1, 1, -1, -1)
+    return QRectF(
+        QPointF(max(round(left), inner.left()), max(round(top), inner.top())),
+        QPointF(min(round(right), inner.right()), min(round(bottom), inner.bottom())),
+    )
+
+
+@lru_cache(maxsize=256)
+def _color(name: str) -> QColor:
+    return QColor(name)
+
+
+@lru_cache(maxsize=256)
+def _ink(name: str) -> QColor:
+    return QColor(text_on(name))
+
+
+@lru_cache(maxsize=256)
+def _pen(name: str, width: int, alpha: int = 255) -> QPen:
+    color = QColor(name)
+    color.setAlpha(alpha)
+    pen = QPen(color, width)
+    pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+    return pen

@@ -1,0 +1,44 @@
+"""What the wall needs from whoever delivers pictures: the newest one of each stream."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.protocol import Result
+
+__all__ = ("Preview", "PreviewSource")
+
+
+class Preview(Protocol):
+    """A picture of a stream with the result of the same frame.
+
+    Attributes
+    ----------
+    sequence : grows with every picture of the stream.
+    result : what was found in the frame the picture shows.
+    picture : ndarray, shape (height, width, 4), uint8, blue, green, red, unused; nobody writes to
+        it again.
+    class_map : ndarray, shape (height, width), uint8, or None
+        Class per pixel of a line camera's picture; 255 is "no class".
+    shown_frame_id : number of the frame the picture shows.
+    """
+
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def result(self) -> Result: ...
+    @property
+    def picture(self) -> NDArray[np.uint8]: ...
+    @property
+    def class_map(self) -> NDArray[np.uint8] | None: ...
+    @property
+    def shown_frame_id(self) -> int: ...
+
+
+class PreviewSource(Protocol):
+    """Where the newest picture of a stream comes from."""
+
+    def read(self, stream: str) -> Preview | None:
+        """Return the newest picture that was not read before, or None; never waits."""
+        ...
