@@ -15,11 +15,12 @@ from app.live_view import live_view, plain_line
 from engine.client import EngineClient
 from engine.errors import (
     ConfigError,
-    DriverError,
     EngineDiedError,
     LicenseError,
     OutputError,
     ProgramError,
+    WireError,
+    from_wire,
 )
 from engine.protocol import (
     GetReport,
@@ -32,7 +33,7 @@ from engine.protocol import (
     StreamPhase,
 )
 
-__all__ = ("run_project", "write_report")
+__all__ = ("check_report_place", "run_project", "write_report")
 
 _REFRESH_S = 0.25
 _PLAIN_INTERVAL_S = 5.0
@@ -63,7 +64,9 @@ def run_project(
     console = Console(stderr=True)
     with EngineClient.launch(name="run") as client, _interrupt() as is_interrupted:
         client.call(LoadProject(str(project)), timeout_s=30.0)
-        _refuse_what_cannot_run(client.snapshot, client)
+        _refuse_what_cannot_run(client.snapshot)
+        if client.snapshot.engine.message:
+            console.print(f"warning: {client.snapshot.engine.message}", highlight=False)
         client.call(StartAll(), timeout_s=30.0)
         watcher = _Watcher(client, console, seconds, is_interrupted, on_running)
         if is_quiet:
@@ -81,6 +84,16 @@ def run_project(
     return report
 
 
+def check_report_place(path: Path) -> None:
+    """Raise `OutputError` when a report could not be written there, before a long run finds out."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab"):
+            pass
+    except OSError as error:
+        raise _not_writable(path, error) from error
+
+
 def write_report(report: Report, path: Path) -> None:
     """Write the report as indented JSON.
 
@@ -90,12 +103,15 @@ def write_report(report: Report, path: Path) -> None:
         When the file cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     except OSError as error:
-        raise OutputError(
-            f"the report cannot be written to {path}: {error.strerror}; choose another place"
-        ) from error
+        raise _not_writable(path, error) from error
+
+
+def _not_writable(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"the report cannot be written to {path}: {error.strerror}; choose another place"
+    )
 
 
 class _Watcher:
@@ -160,7 +176,7 @@ class _Watcher:
                 console.print(f"{entry.level.lower()}: {place}{entry.message}", highlight=False)
 
 
-def _refuse_what_cannot_run(snapshot: Snapshot, client: EngineClient) -> None:
+def _refuse_what_cannot_run(snapshot: Snapshot) -> None:
     """Raise the reason when no enabled stream could start at all."""
     if not snapshot.license.is_valid:
         raise LicenseError(snapshot.license.problem)
@@ -177,7 +193,8 @@ def _refuse_what_cannot_run(snapshot: Snapshot, client: EngineClient) -> None:
 def _refuse_if_nothing_ran(report: Report) -> None:
     failed = [s for s in report.streams if s.phase == StreamPhase.FAILED.value]
     if failed and len(failed) == len(report.streams) and not any(s.frames_out for s in failed):
-        raise DriverError("; ".join(f"stream {s.name!r}: {s.message}" for s in failed))
+        told = "; ".join(f"stream {s.name!r}: {s.message}" for s in failed)
+        raise from_wire(WireError(failed[0].error_code or "driver", told))
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from app.commands.compile import compile_command
@@ -18,6 +17,9 @@ from app.exit_codes import INTERRUPTED, USAGE, exit_code_of
 from engine.errors import EngineError
 
 __all__ = ("main", "make_app")
+
+# typer carries its own copy of click, or uses the installed one, depending on its version.
+_UsageProblem = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException")
 
 
 def make_app() -> typer.Typer:
@@ -52,10 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EngineError as error:
         print(f"penstock: {error}", file=sys.stderr)
         return exit_code_of(error)
-    except click.exceptions.Abort:
+    except typer.Abort:
         return INTERRUPTED
-    except click.ClickException as error:
-        error.show()
+    except _UsageProblem as error:
+        print(f"penstock: {error}; 'penstock --help' lists what there is", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED

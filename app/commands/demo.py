@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from app.display import has_display
-from app.headless import run_project, write_report
+from app.headless import check_report_place, run_project, write_report
 from app.report_table import print_report
 from engine.client import EngineClient
 from engine.process import python_command
@@ -38,6 +38,7 @@ def demo_command(
 
         return run_gui(GuiOptions(project=project, is_started=True))
     print("There is no display, so the demo runs here in the terminal.", flush=True)
+    check_report_place(out / "report.json")
     photographer = _Photographer(out / "window.png")
     report = run_project(project, seconds=seconds, on_running=photographer.start)
     write_report(report, out / "report.json")

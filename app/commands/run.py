@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from app.headless import run_project, write_report
+from app.headless import check_report_place, run_project, write_report
 from app.report_table import print_report
 
 __all__ = ("run_command",)
@@ -25,6 +25,8 @@ def run_command(
 
     Example: penstock run resources/demo/demo.toml --seconds 20 --report report.json
     """
+    if report is not None:
+        check_report_place(report)
     outcome = run_project(project, seconds=seconds, is_quiet=is_quiet)
     if report is not None:
         write_report(outcome, report)

@@ -9,9 +9,9 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
-from typing import Any, ContextManager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 
@@ -34,15 +34,17 @@ _flow_numbers = itertools.count()
 
 
 class Feeder:
-    """One stream's way into the model."""
+    """One stream's way into the model, and perhaps a way out of its own."""
 
-    def __init__(self, stream_idx: int, pull: Pull) -> None:
+    def __init__(self, stream_idx: int, pull: Pull, deliver: Deliver | None = None) -> None:
         self.stream_idx = stream_idx
         self.pull = pull
+        self.deliver = deliver
         self.is_over = False  # no more frames are taken from it
         self.is_failed = False  # no more results are delivered to it
+        self.is_counted = False  # the flow waits for its end
         self.thread: threading.Thread | None = None
-        self.follows: Feeder | None = None
+        self.follows: threading.Thread | None = None
 
 
 class Flow:
@@ -78,10 +80,11 @@ class Flow:
         self._drain: threading.Thread | None = None
         self._is_delivering = False
         self._feeding = 0
-        self._is_finished = False
+        self._is_finished = False  # all streams have ended
+        self._is_drained = False  # and their last result was delivered
         self._stopping = threading.Event()
         self._ended = threading.Event()
-        self._preparing: ContextManager[object] = (
+        self._preparing: AbstractContextManager[object] = (
             threading.BoundedSemaphore(workers) if workers else nullcontext()
         )
 
@@ -89,6 +92,11 @@ class Flow:
     def is_stopped(self) -> bool:
         """Whether `stop` was called."""
         return self._stopping.is_set()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last result was delivered, or `stop` was called."""
+        return self._ended.is_set()
 
     @property
     def has_input(self) -> bool:
@@ -100,36 +108,38 @@ class Flow:
         """Whether results are delivered to somebody."""
         return self._drain is not None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether further streams can join: it was not stopped and its streams have not ended."""
-        return not (self._is_finished or self.is_stopped)
+    def feed(self, feeders: Sequence[Feeder], *, instead_of: Feeder | None = None) -> bool:
+        """Start streams, all or none; False when the run has ended and takes no more of them.
 
-    def feed(self, stream_idx: int, pull: Pull, *, instead_of: Feeder | None = None) -> bool:
-        """Start a stream; False when the run has ended and takes no more streams.
-
-        With `instead_of` the other stream ends after the frame it is at, and this one goes on.
+        With `instead_of` that stream ends after the frame it is at, and the new ones go on.
         """
-        feeder = Feeder(stream_idx, pull)
-        feeder.follows = instead_of
         with self._lock:
-            if not self.is_open:
+            if self.is_stopped or self._is_drained:
                 return False
-            self._feeding += 1
-            self.feeders.append(feeder)
-            feeder.thread = threading.Thread(
-                target=self._feed,
-                args=(feeder,),
-                name=f"accl-input-{self._number}-{stream_idx}",
-                daemon=True,
-            )
+            if self._is_finished:
+                self._is_finished = False
+                self._channel.reopen()
+            self._feeding += len(feeders)
             if instead_of is not None:
                 instead_of.is_over = True
-            feeder.thread.start()
+            for feeder in feeders:
+                feeder.is_counted = True
+                feeder.follows = instead_of.thread if instead_of is not None else None
+                feeder.thread = threading.Thread(
+                    target=self._feed,
+                    args=(feeder,),
+                    name=f"accl-input-{self._number}-{feeder.stream_idx}",
+                    daemon=True,
+                )
+                self.feeders.append(feeder)
+                feeder.thread.start()
         return True
 
     def drain(self, deliver: Deliver) -> None:
-        """Deliver results to `deliver` from now on; the one before gets no more after this."""
+        """Deliver results to `deliver` from now on; the one before gets no more after this.
+
+        A stream with a way out of its own keeps that.
+        """
         with self._lock:
             self._deliver = deliver
             if self._drain is None:
@@ -157,17 +167,17 @@ class Flow:
         slow = [t.name for t in threads if t.is_alive() and t is not threading.current_thread()]
         if slow:
             log.info("a callback in %s goes on after stop; its result is ignored", ", ".join(slow))
-        self._keep_alive = None
+        self._let_go()
 
     def wait(self) -> None:
         """Wait until every frame was delivered and the threads have ended, or until `stop`."""
-        with self._lock:
-            threads = self._threads()
-        if threading.current_thread() in threads:
+        if threading.current_thread() in self._threads():
             raise WrongStateError(
                 "wait was called from a callback, which it would wait for; call it from elsewhere"
             )
         self._ended.wait()
+        with self._lock:
+            threads = self._threads()
         end = time.monotonic() + _STOP_S
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
@@ -179,8 +189,8 @@ class Flow:
     def _feed(self, feeder: Feeder) -> None:
         """Take frames from one stream until it ends (thread's outermost function)."""
         try:
-            if feeder.follows is not None and feeder.follows.thread is not None:
-                feeder.follows.thread.join()
+            if feeder.follows is not None:
+                feeder.follows.join()
                 feeder.follows = None
             self._feed_frames(feeder)
         except BaseException as error:  # noqa: BLE001 - the caller's callback; wait raises it
@@ -189,9 +199,9 @@ class Flow:
             self._end_of(feeder)
 
     def _feed_frames(self, feeder: Feeder) -> None:
-        while not (feeder.is_over or self.is_stopped):
+        while not (feeder.is_over or self._stopping.is_set()):
             frame = feeder.pull()
-            if frame is None or self.is_stopped or feeder.is_failed:
+            if frame is None or feeder.is_failed or self._stopping.is_set():
                 return
             with self._preparing:
                 inputs = self.model.take(frame)
@@ -204,15 +214,14 @@ class Flow:
     def _end_of(self, feeder: Feeder) -> None:
         """Note that a stream has ended; after the last one the channel runs empty and ends."""
         with self._lock:
-            if feeder.pull is _ended_pull:
-                return
-            feeder.pull = _ended_pull
             feeder.is_over = True
-            self._feeding -= 1
-            if self._feeding:
+            if not feeder.is_counted:
                 return
-            self._is_finished = True
-        self._channel.finish()
+            feeder.is_counted = False
+            self._feeding -= 1
+            if self._feeding == 0:
+                self._is_finished = True
+                self._channel.finish()
 
     def _deliver_all(self) -> None:
         """Deliver results until the last one (thread's outermost function)."""
@@ -221,13 +230,23 @@ class Flow:
                 pass
         finally:
             self._channel.close()
-            self._keep_alive = None
+            self._let_go()
             self._ended.set()
+
+    def _let_go(self) -> None:
+        """Hold nothing of the caller's any more."""
+        self._keep_alive = self._deliver = None
+        for feeder in self.feeders:
+            feeder.pull, feeder.deliver = _no_frame, None
 
     def _deliver_next(self) -> bool:
         try:
             completed = self._channel.receive()
-        except (EndOfStreamError, ClosedError):
+        except EndOfStreamError:
+            with self._lock:
+                self._is_drained = self._is_finished
+                return not self._is_drained
+        except ClosedError:
             return False
         feeder = completed.tag
         if not isinstance(feeder, Feeder):
@@ -243,12 +262,14 @@ class Flow:
     def _deliver_one(self, feeder: Feeder, completed: Completed) -> None:
         if feeder.is_failed or self.is_stopped:
             return
-        if completed.outputs is None:
-            raise completed.error or AssertionError("a job ended with neither outputs nor error")
-        outputs = self.model.give(completed.outputs)
-        self._stopping.wait(self._pacer.delay_s())
+        if completed.error is not None:
+            raise completed.error
+        outputs = self.model.give(completed.outputs or [])
+        delay_s = self._pacer.delay_s()
+        if delay_s:
+            self._stopping.wait(delay_s)
         with self._lock:
-            deliver = self._deliver
+            deliver = feeder.deliver or self._deliver
             if self._stopping.is_set() or deliver is None:
                 return
             self._is_delivering = True
@@ -274,5 +295,5 @@ class Flow:
         )
 
 
-def _ended_pull() -> None:
+def _no_frame() -> None:
     return None

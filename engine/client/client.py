@@ -60,6 +60,7 @@ class EngineClient:
         self._outcome: str | None = None
         self._log: deque[LogEntry] = deque(maxlen=_LOG_LIMIT)
         self._waiting: dict[int, OnReply] = {}
+        self._held: deque[Reply] = deque()
         self._next_id = 1
         self._is_snapshot_asked = False
         self._context: zmq.Context[zmq.Socket[bytes]] | None = zmq.Context()
@@ -193,8 +194,8 @@ class EngineClient:
         """Handle everything that has arrived, without waiting; tell whether there was anything."""
         if self._context is None:
             return False
-        has_news = self._take_replies()
-        has_news = self._take_events() or has_news
+        has_news = self._take_events()
+        has_news = self._take_replies() or has_news
         return self._notice_death() or has_news
 
     def drain_log(self) -> list[LogEntry]:
@@ -242,14 +243,35 @@ class EngineClient:
         while self._control.poll(0):
             reply = self._decode_reply.decode(self._control.recv())
             has_news = True
-            on_reply = self._waiting.pop(reply.request_id, None)
-            if on_reply is None:
-                continue
-            if reply.error is not None:
-                on_reply(None, from_wire(reply.error))
+            if reply.answer is not None and reply.answer.snapshot is not None:
+                self._hand_on(reply)
             else:
-                on_reply(reply.answer or Answer(), None)
+                self._held.append(reply)
+        self._hand_on_held()
         return has_news
+
+    def _hand_on_held(self) -> None:
+        """Hand replies on in order, each once the state it speaks of is known."""
+        if self._held and self._held[-1].state_version > self.snapshot.version:
+            self._take_events()
+        while self._held and self._held[0].state_version <= self.snapshot.version:
+            self._hand_on(self._held.popleft())
+        if self._held:
+            self._ask_for_snapshot()
+
+    def _hand_on(self, reply: Reply) -> None:
+        on_reply = self._waiting.pop(reply.request_id, None)
+        if on_reply is None:
+            return
+        if reply.error is not None:
+            on_reply(None, from_wire(reply.error))
+        else:
+            on_reply(reply.answer or Answer(), None)
+
+    def _ask_for_snapshot(self) -> None:
+        if not self._is_snapshot_asked:
+            self._is_snapshot_asked = True
+            self.send(GetSnapshot(), self._welcomed)
 
     def _take_events(self) -> bool:
         has_news = False
@@ -267,9 +289,8 @@ class EngineClient:
     def _follow(self, change: StateChange) -> None:
         if change.version == self.snapshot.version + 1:
             self.snapshot = change.apply_to(self.snapshot)
-        elif change.version > self.snapshot.version and not self._is_snapshot_asked:
-            self._is_snapshot_asked = True
-            self.send(GetSnapshot(), self._welcomed)
+        elif change.version > self.snapshot.version:
+            self._ask_for_snapshot()
 
     def _notice_death(self) -> bool:
         if self._outcome is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from engine.config import PostSettings, PreSettings, Task
 from engine.dfp.container import Dfp
 from engine.dfp.manifest import ModelEntry
-from engine.dfp.model_source import COMPARE_LIMIT_S, CompleteSource, ModelSource
+from engine.dfp.model_source import COMPARE_LIMIT_S, CompleteSource, ModelSource, refuse_name
 from engine.dfp.writer import pack_dfp, save_dfp
 from engine.errors import InvalidArgumentError, ProgramCompileError
 
@@ -75,6 +75,8 @@ def compile_models(  # noqa: PLR0913  (keywords with defaults; each is one choic
 
     if not models:
         raise InvalidArgumentError("there is no model to compile; give at least one ONNX file")
+    if name:
+        refuse_name("the program's name", name)
     shapes = dict(input_shapes or {})
     tell = progress or _tell_nobody
     pre, post = pre or PreSettings(), post or PostSettings()

@@ -18,6 +18,7 @@ __all__ = (
     "MemberInfo",
     "ModelEntry",
     "Parity",
+    "check_name",
     "decode_manifest",
     "encode_manifest",
 )

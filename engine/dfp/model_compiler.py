@@ -14,7 +14,7 @@ from engine.dfp.labels import labels_from_metadata
 from engine.dfp.manifest import ModelEntry, Parity
 from engine.dfp.model_source import CompleteSource
 from engine.dfp.onnx_file import check_model, limit_versions, read_model, serialize
-from engine.dfp.shapes import fix_shapes, real_inputs
+from engine.dfp.shapes import check_names, fix_shapes, is_text, real_inputs
 from engine.dfp.tensors import describe_inputs, describe_outputs
 from engine.dfp.trial import try_model
 from engine.errors import ProgramCompileError
@@ -51,22 +51,29 @@ class CheckedModel:
         """Return the manifest's entry of this model, behind those `before` it."""
         used_inputs = sum(len(entry.inputs) for entry in before)
         used_outputs = sum(len(entry.outputs) for entry in before)
-        return ModelEntry(
-            name=self.source.name,
-            main=f"models/{len(before)}/main.onnx",
-            inputs=_shifted(self.inputs, used_inputs),
-            outputs=_shifted(self.outputs, used_outputs),
-            task=self.source.task,
-            pre=self.source.pre,
-            post=self.source.post,
-            labels=self.labels,
-            parity=self.parity,
-        )
+        try:
+            return ModelEntry(
+                name=self.source.name,
+                main=f"models/{len(before)}/main.onnx",
+                inputs=_shifted(self.inputs, used_inputs),
+                outputs=_shifted(self.outputs, used_outputs),
+                task=self.source.task,
+                pre=self.source.pre,
+                post=self.source.post,
+                labels=self.labels,
+                parity=self.parity,
+            )
+        except ValueError as error:
+            raise ProgramCompileError(
+                f"model {self.source.called} cannot be described: {error}", file=self.source.called
+            ) from error
 
 
 def read_draft(source: CompleteSource) -> Draft:
     """Read a model and bring it to versions that onnxruntime reads."""
-    return Draft(source, limit_versions(read_model(source.model, source.called), source.called))
+    model = read_model(source.model, source.called)
+    check_names(model, source.called)
+    return Draft(source, limit_versions(model, source.called))
 
 
 def fix_draft(draft: Draft, shapes: Mapping[str, Sequence[int]]) -> Draft:
@@ -78,7 +85,7 @@ def check_draft(draft: Draft) -> CheckedModel:
     """Check the model against the rules of ONNX and against its task."""
     source, model = draft.source, draft.model
     check_model(model, source.called)
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    metadata = {entry.key: entry.value for entry in model.metadata_props if is_text(entry.value)}
     checked = CheckedModel(
         source,
         serialize(model, source.called),

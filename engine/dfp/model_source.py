@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.config import PostSettings, PreSettings, Task
+from engine.dfp.manifest import check_name
+from engine.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ("COMPARE_LIMIT_S", "CompleteSource", "ModelSource")
+__all__ = ("COMPARE_LIMIT_S", "CompleteSource", "ModelSource", "refuse_name")
 
 COMPARE_LIMIT_S = 20.0
 """How long the reference evaluator may take for one run."""
@@ -56,12 +58,20 @@ class CompleteSource:
         post: PostSettings,
         labels: Sequence[str],
     ) -> "CompleteSource":
-        """Fill in what model `number` of a program does not say itself."""
+        """Fill in what model `number` of a program does not say itself.
+
+        Raises
+        ------
+        InvalidArgumentError
+            When it has a name that cannot be shown.
+        """
         own = given if isinstance(given, ModelSource) else ModelSource(given)
         if isinstance(own.model, str | os.PathLike):
-            called, name = str(own.model), Path(own.model).stem
+            called, name = str(own.model), _printable(Path(own.model).stem)
         else:
             called = name = own.name or f"model {number}"
+        if own.name:
+            refuse_name("a model's name", own.name)
         return cls(
             model=own.model,
             name=own.name or name,
@@ -71,3 +81,16 @@ class CompleteSource:
             post=own.post or post,
             labels=tuple(own.labels or labels),
         )
+
+
+def refuse_name(what: str, name: str) -> None:
+    """Raise `InvalidArgumentError` when the name cannot be shown."""
+    try:
+        check_name(what, name)
+    except ValueError as error:
+        raise InvalidArgumentError(f"{error}; choose another name") from error
+
+
+def _printable(text: str) -> str:
+    kept = "".join(character if character.isprintable() else "_" for character in text)
+    return kept.strip()[:100] or "model"

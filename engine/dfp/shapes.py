@@ -12,7 +12,7 @@ from onnx import ModelProto, ValueInfoProto
 from engine.dfp.onnx_file import first_line
 from engine.errors import ProgramCompileError
 
-__all__ = ("fix_shapes", "real_inputs", "shape_of")
+__all__ = ("check_names", "fix_shapes", "is_text", "real_inputs", "shape_of")
 
 _VALUES_LIMIT = 2**30
 
@@ -29,6 +29,23 @@ def shape_of(value: ValueInfoProto) -> tuple[int | str, ...]:
         axis.dim_value if axis.HasField("dim_value") and axis.dim_value > 0 else axis.dim_param
         for axis in value.type.tensor_type.shape.dim
     )
+
+
+def is_text(value: object) -> bool:
+    """Tell whether a field that should be text is; protobuf returns bytes for broken UTF-8."""
+    return isinstance(value, str)
+
+
+def check_names(model: ModelProto, source: str) -> None:
+    """Refuse names of inputs, outputs and axes that cannot be shown on one line."""
+    for value in (*model.graph.input, *model.graph.output):
+        names = [value.name, *(axis.dim_param for axis in value.type.tensor_type.shape.dim)]
+        if not value.name or not all(is_text(name) and name.isprintable() for name in names):
+            raise ProgramCompileError(
+                f"model {source} has names that cannot be printed; "
+                "it is damaged, or its inputs and outputs need other names",
+                file=source,
+            )
 
 
 def fix_shapes(model: ModelProto, sizes: Mapping[str, Sequence[int]], source: str) -> ModelProto:

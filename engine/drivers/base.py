@@ -1,6 +1,7 @@
 """The class a driver module derives from."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from engine.protocol import FrameFormat, Truth
 
 __all__ = ("BaseDriver", "Frame")
 
-Frame = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+Frame = np.ndarray[Any, np.dtype[Any]]
 """One frame: shape and dtype are those of the driver's `FrameFormat`."""
 
 

@@ -38,16 +38,16 @@ def frame_bytes(frame_format: FrameFormat) -> int:
 
 def frame_view(buffer: memoryview, frame_format: FrameFormat) -> Frame:
     """Return the frame that lies at the beginning of a slot, without a copy."""
-    values = np.frombuffer(
-        buffer, dtype=frame_format.dtype, count=math.prod(frame_format.shape)
-    )
+    values = np.frombuffer(buffer, dtype=frame_format.dtype, count=math.prod(frame_format.shape))
     return values.reshape(frame_format.shape)
 
 
 def _problem(frame_format: FrameFormat) -> str:
     shape, kind = frame_format.shape, frame_format.kind
     if frame_format.dtype not in _DTYPES[kind]:
-        return f"values of a {kind.value} are {' or '.join(_DTYPES[kind])}, not {frame_format.dtype}"
+        return (
+            f"values of a {kind.value} are {' or '.join(_DTYPES[kind])}, not {frame_format.dtype}"
+        )
     if any(size < 1 for size in shape):
         return f"shape {shape} has an axis without values"
     if kind is FrameKind.IMAGE and (len(shape) != 3 or shape[2] != 3):

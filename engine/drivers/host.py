@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     leave_with_parent(parent_pid)
     if hasattr(os, "register_at_fork"):  # a copy of our end would hide our death from the engine
         os.register_at_fork(after_in_child=lambda: os.close(fd))
-    _leave(_serve(HostLink(channel)))
+    return _leave(_serve(HostLink(channel)))
 
 
 def _serve(link: HostLink) -> int:

@@ -97,9 +97,7 @@ class FrameLoop:
         captured_ns = self._driver.captured_at_ns or began_ns
         self._captured_ns = max(self._captured_ns, min(captured_ns, ready_ns))
         self._ring.commit(slot, self.frame_count)
-        self._link.send(
-            FrameReady(slot, self.frame_count, self._captured_ns, ready_ns, truth)
-        )
+        self._link.send(FrameReady(slot, self.frame_count, self._captured_ns, ready_ns, truth))
 
     def _view(self, slot: int) -> Frame:
         view = self._views.get(slot)

@@ -1,14 +1,14 @@
 """The messages between the engine and a driver host: msgpack over one socket, never a pickle.
 
-    engine                       host
-      Open        ----------->              load the driver, open the source
-                  <-----------   Opened     or Failed
-      Begin       ----------->              attach the ring, start to deliver
-                  <-----------   FrameReady one per frame in a slot
-      Freed       ----------->              a slot is free (only sent to a source that is held back)
-                  <-----------   Logged     at any time
-                  <-----------   Ended      or Failed; then the host leaves
-      Stop        ----------->              close the source and leave
+engine                       host
+  Open        ----------->              load the driver, open the source
+              <-----------   Opened     or Failed
+  Begin       ----------->              attach the ring, start to deliver
+              <-----------   FrameReady one per frame in a slot
+  Freed       ----------->              a slot is free (only sent to a source that is held back)
+              <-----------   Logged     at any time
+              <-----------   Ended      or Failed; then the host leaves
+  Stop        ----------->              close the source and leave
 """
 
 from typing import Any

@@ -10,7 +10,7 @@ from engine.drivers.manifest import DriverEntry
 from engine.errors import InvalidArgumentError
 from engine.protocol import DriverParameter
 
-__all__ = ("complete_parameters", "resolve_paths", "single_path")
+__all__ = ("complete_parameters", "number", "resolve_paths", "single_path")
 
 _PATH_KINDS = ("path", "folder")
 
@@ -64,6 +64,14 @@ def single_path(parameters: Mapping[str, ParameterValue], name: str) -> Path:
     if not isinstance(value, str):
         raise InvalidArgumentError(f"parameter {name!r} takes one path, not a list", parameter=name)
     return Path(value)
+
+
+def number(parameters: Mapping[str, ParameterValue], name: str) -> float:
+    """Return a parameter that was checked to be a number, for use in a driver's `open`."""
+    value = parameters[name]
+    if not isinstance(value, int | float):
+        raise InvalidArgumentError(f"parameter {name!r} is a number", parameter=name)
+    return float(value)
 
 
 def _resolved(value: ParameterValue, folder: Path) -> ParameterValue:

@@ -178,10 +178,13 @@ class DriverProcess:
         deadline = Deadline(timeout_s)
         while not self._is_over:
             event = self._next_event(deadline)
-            if not isinstance(event, Logged):
-                self._is_over = isinstance(event, Ended | Failed)
-                return event
-            self._on_log(event.entry)
+            if isinstance(event, Logged):
+                self._on_log(event.entry)
+                continue
+            if isinstance(event, Opened):
+                event = self._nonsense("it opened its source twice")
+            self._is_over = isinstance(event, Ended | Failed)
+            return event
         return None
 
     def frame(self, slot: int) -> Frame:
@@ -295,8 +298,6 @@ class DriverProcess:
 
     def _checked(self, message: FromHost) -> FromHost:
         """Let nothing through that could lead astray those who rely on it."""
-        if isinstance(message, Opened) and self._format is not None:
-            return self._nonsense("it opened its source twice")
         if not isinstance(message, FrameReady):
             return message
         ring = self._ring

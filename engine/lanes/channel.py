@@ -142,6 +142,11 @@ class LaneChannel:
             self._room.notify_all()
             self._done.notify_all()
 
+    def reopen(self) -> None:
+        """Take `finish` back: accept jobs again."""
+        with self._lock:
+            self._is_finished = False
+
     def close(self) -> list[object]:
         """Drop what was not received and wake everybody who waits.
 

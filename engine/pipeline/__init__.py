@@ -1,5 +1,6 @@
 """A running stream: source, pre-processing, device, post-processing and sinks."""
 
+from engine.pipeline.figures import StreamStatistics
 from engine.pipeline.programs import LoadedProgram
 from engine.pipeline.recorder import Recorder
 from engine.pipeline.report import make_report, stream_report
@@ -10,6 +11,7 @@ __all__ = (
     "Recorder",
     "Stream",
     "StreamParts",
+    "StreamStatistics",
     "make_report",
     "stream_report",
 )

@@ -35,6 +35,7 @@ def stream_report(
         driver=settings.driver,
         phase=state.phase.value,
         message=state.message,
+        error_code=state.error_code,
         restarts=state.restarts,
         age_mean_ms=total.age_mean_ms,
         stages_mean_ms=total.stages_mean_ms,

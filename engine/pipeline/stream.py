@@ -140,7 +140,8 @@ class Stream:
         except Exception as error:
             # Outermost function of the thread: the stream fails, the engine goes on.
             log.exception("stream failed", extra={"stream": self.settings.name})
-            self._move("give_up", message=f"stream {self.settings.name!r} failed: {error}")
+            message = f"stream {self.settings.name!r} failed: {error}"
+            self._move("give_up", message=message, error_code="bug")
         finally:
             self.preview.close()
             self._publish(driver_pid=0, preview=None)
@@ -166,7 +167,7 @@ class Stream:
         delay_s = None if _is_final(error) else self._restarts.died(time.monotonic())
         if delay_s is None:
             log.error("%s", reason, extra={"stream": self.settings.name})
-            self._move("give_up", message=reason)
+            self._move("give_up", message=reason, error_code=error.code if error else "")
             return False
         log.warning(
             "%s; starting it again in %.2g s", reason, delay_s, extra={"stream": self.settings.name}
@@ -258,7 +259,7 @@ class Stream:
     def _move(self, event: str, **changes: object) -> None:
         with self._lock:
             phase = next_phase(self._state.phase, event)
-        changes.setdefault("message", "")
+        changes = {"message": "", "error_code": "", **changes}
         if phase is StreamPhase.RUNNING:
             changes["restarts"] = self._restarts.restarts
         self._publish(phase=phase, since_ns=time.monotonic_ns(), **changes)

@@ -249,8 +249,13 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The answer to the request of that number, or why it failed."""
+    """The answer to the request of that number, or why it failed.
+
+    `state_version` is the version of the state after the command; the client hands the reply on
+    when it knows that state.
+    """
 
     request_id: int
+    state_version: int = 0
     answer: Answer | None = None
     error: WireError | None = None

@@ -17,7 +17,8 @@ class Metric(msgspec.Struct, frozen=True):
     metric_id : stable name: what it belongs to, a dot, and the field that carries it.
     label : short text for a header, with its unit where it has one.
     unit : "frames", "frames/s", "ms", "%", "bytes", "" (none).
-    window : "run" counts since the start, "recent" covers the last seconds, "now" is this moment.
+    window : "run" counts since the start, "recent" covers the last seconds (in a report the whole
+        run), "now" is this moment.
     definition : one sentence for people.
     """
 

@@ -171,11 +171,12 @@ class PreviewPlace(msgspec.Struct, frozen=True):
 
 
 class StreamState(msgspec.Struct, frozen=True):
-    """One stream: phase, a sentence when something is wrong, and where its preview is."""
+    """One stream: phase, a sentence and code when something is wrong, and where its preview is."""
 
     name: str
     phase: StreamPhase = StreamPhase.STOPPED
     message: str = ""
+    error_code: str = ""
     since_ns: int = 0
     task: Task = Task.TENSOR
     frame_format: FrameFormat | None = None

@@ -105,6 +105,7 @@ class StreamReport(msgspec.Struct, frozen=True):
     driver: str = ""
     phase: str = ""
     message: str = ""
+    error_code: str = ""
     restarts: int = 0
     age_mean_ms: float = 0.0
     stages_mean_ms: dict[str, float] = {}

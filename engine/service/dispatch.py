@@ -5,6 +5,8 @@ import queue
 import threading
 from collections.abc import Callable
 
+import msgspec
+
 from engine.errors import (
     EngineBugError,
     EngineError,
@@ -97,7 +99,9 @@ class Dispatcher:
             workspace = self.workspace = self._make_workspace()
             while (item := self._requests.get()) is not None:
                 client, request = item
-                self._reply(client, self._answer(workspace, request))
+                reply = self._answer(workspace, request)
+                version = workspace.store.snapshot.version
+                self._reply(client, msgspec.structs.replace(reply, state_version=version))
                 if isinstance(request.command, Shutdown):
                     break
         except Exception:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.config import ParameterValue, Project, StreamSettings
+from engine.config import ParameterValue, StreamSettings
 from engine.errors import (
     ConfigError,
     EngineError,
@@ -15,8 +15,8 @@ from engine.errors import (
     StreamNotFoundError,
     WrongStateError,
 )
-from engine.pipeline import Stream, StreamParts
-from engine.protocol import EnginePhase, StreamPhase, StreamState
+from engine.pipeline import Stream, StreamParts, StreamStatistics, stream_report
+from engine.protocol import EnginePhase, StreamPhase, StreamReport, StreamState
 
 if TYPE_CHECKING:
     from engine.service.workspace import Workspace
@@ -49,6 +49,19 @@ class StreamDesk:
     def active(self) -> list[Stream]:
         """Return the streams that are not over."""
         return [stream for stream in self._streams.values() if stream.state.phase in _ACTIVE]
+
+    def reports(self) -> list[StreamReport]:
+        """Describe every stream that runs, has run, or could not be started."""
+        states = {state.name: state for state in self._workspace.store.snapshot.streams}
+        reports = []
+        for settings in self._workspace.project.streams:
+            stream = self._streams.get(settings.name)
+            state = states.get(settings.name, StreamState(settings.name))
+            if stream is not None:
+                reports.append(stream_report(settings, stream.state, stream.statistics))
+            elif state.phase is StreamPhase.FAILED:
+                reports.append(stream_report(settings, state, StreamStatistics(settings.name)))
+        return reports
 
     def list_all(self) -> None:
         """Forget past runs and list the project's streams."""
@@ -184,7 +197,12 @@ class StreamDesk:
 
     def _refuse(self, settings: StreamSettings, error: EngineError) -> None:
         log.error("%s", error, extra={"stream": settings.name})
-        state = StreamState(name=settings.name, phase=StreamPhase.FAILED, message=str(error))
+        state = StreamState(
+            name=settings.name,
+            phase=StreamPhase.FAILED,
+            message=str(error),
+            error_code=error.code,
+        )
         self._workspace.store.set_stream(state)
 
     def _stream_changed(self, state: StreamState) -> None:
@@ -205,12 +223,10 @@ class StreamDesk:
 
     def _edit(self, streams: tuple[StreamSettings, ...]) -> None:
         workspace = self._workspace
-        raw = msgspec.structs.replace(workspace.project, streams=streams)
         try:
-            project = msgspec.convert(msgspec.to_builtins(raw), Project)
-        except msgspec.ValidationError as error:
-            text = str(error).partition(" - at ")[0]
-            raise ConfigError(text[:1].lower() + text[1:], path="streams") from error
+            project = msgspec.structs.replace(workspace.project, streams=streams)
+        except ValueError as error:
+            raise ConfigError(str(error), path="streams") from error
         workspace.edit(project)
         self._publish_list()
 

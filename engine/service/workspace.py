@@ -17,7 +17,7 @@ from engine.drivers import DriverCatalog
 from engine.errors import ConfigError, EngineError, OutputError
 from engine.lanes import DeviceLanes
 from engine.license import bundled_license, license_state
-from engine.pipeline import Recorder, make_report, stream_report
+from engine.pipeline import Recorder, make_report
 from engine.plugins import PluginRegistry, ProcessingPlugin
 from engine.protocol import EnginePhase, RecorderState, Report, Result
 from engine.service.programs import ProgramShelf
@@ -85,11 +85,12 @@ class Workspace:
         self._started = datetime.datetime.now(datetime.UTC)
         self._recorder_problem = ""
         self.store.set(project=project)
+        self.store.change_engine(message="")
         self._apply_engine_settings(project.engine)
         self.programs.load_all()
         self.streams.list_all()
         self.store.change_engine(
-            project_path=str(file or ""), is_modified=False, message="", phase=EnginePhase.IDLE
+            project_path=str(file or ""), is_modified=False, phase=EnginePhase.IDLE
         )
         self.publish_recorder()
 
@@ -112,9 +113,10 @@ class Workspace:
 
     def edit_engine(self, **changes: object) -> None:
         """Change fields of the project's engine settings."""
-        settings = msgspec.structs.replace(self.project.engine, **changes)
-        # replace() does not validate, so the struct is built again.
-        settings = msgspec.convert(msgspec.to_builtins(settings), EngineSettings)
+        try:
+            settings = msgspec.structs.replace(self.project.engine, **changes)
+        except ValueError as error:
+            raise ConfigError(str(error), path="engine") from error
         self.edit(msgspec.structs.replace(self.project, engine=settings))
 
     def resolve(self, path: str) -> Path:
@@ -223,7 +225,8 @@ class Workspace:
             problem = str(error)
             log.warning("%s", problem)
         self.store.set(drivers=self.catalog.states())
-        self.store.change_engine(message=problem)
+        if problem:
+            self.store.change_engine(message=problem)
 
     # -- recording and report --------------------------------------------------------------
 
@@ -276,10 +279,7 @@ class Workspace:
         return make_report(
             self.project.name,
             self._started,
-            [
-                stream_report(stream.settings, stream.state, stream.statistics)
-                for stream in self.streams.current().values()
-            ],
+            self.streams.reports(),
             plugins={p.key: p.availability.value for p in self.registry.states()},
             lanes=self.lanes.count,
             recorder_problem=recorder.state().problem if recorder else self._recorder_problem,

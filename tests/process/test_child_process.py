@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineTimeoutError, WorkerDiedError
-from engine.process import Channel, ChildProcess, Outcome, wait_readable
+from engine.process import (
+    Channel,
+    ChildProcess,
+    Outcome,
+    is_same_process,
+    start_time_of,
+    wait_readable,
+)
 
 WAIT_FOR_EVER = "import threading; threading.Event().wait()"
 LEAVE_WHEN_TOLD = """
@@ -240,12 +247,24 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert all(data and b"record %d" % number in data for number, data in enumerate(records))
 
 
+def test_a_child_that_ended_but_was_not_collected_counts_as_gone() -> None:
+    with ChildProcess("worker", python(WAIT_FOR_EVER)) as child:
+        start = start_time_of(child.pid)
+        assert start is not None
+        os.kill(child.pid, signal.SIGKILL)
+        assert wait_readable([child.sentinel_fd], 10)
+        assert Path(f"/proc/{child.pid}").exists()
+        assert start_time_of(child.pid) is None
+        assert not is_same_process(child.pid, start)
+
+
 LEAVER = """
 import os, signal, sys
 from engine.process import Channel, leave_with_parent
 if sys.argv[3] == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 leave_with_parent(int(sys.argv[2]), grace_s=0.05)
+Channel.from_fd(int(sys.argv[4])).send_bytes(b"begun")
 channel = Channel.from_fd(int(sys.argv[1]))
 channel.send_bytes(b"child is up")
 while True:
@@ -258,14 +277,20 @@ from engine.process import Channel, ChildProcess
 fd, thread, way, code = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 children = []
 def start():
-    argv = [sys.executable, "-c", code, str(fd), str(os.getpid()), way]
-    children.append(ChildProcess("grandchild", argv, pass_fds=[fd]))
+    ours, theirs = Channel.pair()
+    begun_fd = theirs.fileno()
+    argv = [sys.executable, "-c", code, str(fd), str(os.getpid()), way, str(begun_fd)]
+    children.append(ChildProcess("grandchild", argv, pass_fds=[fd, begun_fd]))
+    theirs.close()
+    ours.recv_bytes(10)
 if thread == "main":
     start()
 else:
     worker = threading.Thread(target=start)
     worker.start()
     worker.join()
+    while os.path.exists(f"/proc/self/task/{worker.native_id}"):
+        threading.Event().wait(0.001)
 Channel.from_fd(os.dup(fd)).send_bytes(b"up")
 children[0].wait()
 """

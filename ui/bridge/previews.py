@@ -37,15 +37,15 @@ class PreviewBook:
                 self._forget(name)
         self._places = places
 
-    def read(self, stream_name: str) -> "Preview | None":
+    def read(self, stream: str) -> "Preview | None":
         """Return the stream's newest picture that was not read yet."""
-        reader = self._readers.get(stream_name) or self._open(stream_name)
+        reader = self._readers.get(stream) or self._open(stream)
         if reader is None:
             return None
         try:
             return reader.read()
         except EngineError as error:
-            self._lose(stream_name, error)
+            self._lose(stream, error)
             return None
 
     def close(self) -> None:

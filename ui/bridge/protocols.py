@@ -63,7 +63,7 @@ class PreviewReading(Protocol):
 class PreviewSource(Protocol):
     """Hands out the newest picture of any stream."""
 
-    def read(self, stream_name: str) -> "Preview | None":
+    def read(self, stream: str) -> "Preview | None":
         """Return the stream's newest picture that was not read yet."""
 
 

@@ -181,7 +181,7 @@ class LogView(QWidget):
         letters = Lettering.body()
         header = table.horizontalHeader()
         for column, widest in enumerate(_WIDEST):
-            header.resizeSection(column, int(letters.width(widest)) + 20)
+            header.resizeSection(column, int(letters.width(widest)) + 28)
         header.setSectionResizeMode(len(_WIDEST), QHeaderView.ResizeMode.Stretch)
         return table
 

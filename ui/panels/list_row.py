@@ -29,11 +29,9 @@ class ListRow(QFrame):
         self._title = label(role="heading", wrap=True)
         self._word = label(role="caption", name="word")
         self._detail = label(role="caption", name="detail", wrap=True)
-        lines = column(
-            row(self._icon, self._title),
-            row(self._word, self._detail),
-            spacing=0,
-        )
+        second = row(self._word, self._detail)
+        second.setStretch(1, 1)
+        lines = column(row(self._icon, self._title), second, spacing=0)
         layout = row(lines, *beside, spacing=SPACE_S)
         layout.setStretch(0, 1)
         layout.setContentsMargins(SPACE_S, SPACE_S, SPACE_S, SPACE_S)

@@ -41,11 +41,9 @@ class StreamRowWidget(QFrame):
         self.toggle.setToolTip(self.tr("On: Run starts this stream"))
         self.toggle.setObjectName("enabled")
         self.toggle.clicked.connect(self._on_toggle)
-        lines = column(
-            row(self._sign, self._title, 1, self._rate),
-            row(self._word, self._detail),
-            spacing=0,
-        )
+        second = row(self._word, self._detail)
+        second.setStretch(1, 1)
+        lines = column(row(self._sign, self._title, 1, self._rate), second, spacing=0)
         layout = row(lines, self.start_stop, self.toggle, spacing=SPACE_S)
         layout.setStretch(0, 1)
         layout.setContentsMargins(SPACE_S, SPACE_S, SPACE_S, SPACE_S)
@@ -62,7 +60,7 @@ class StreamRowWidget(QFrame):
         self._elide()
         self.toggle.set_on(shown.is_enabled)
         verb = self.tr("Stop %s") if shown.is_active else self.tr("Start %s")
-        self.start_stop.set_icon("square" if shown.is_active else "play")
+        self.start_stop.set_icon("circle-stop" if shown.is_active else "play")
         self.start_stop.set_words("", verb % self._name)
         self.start_stop.setEnabled(not shown.is_stopping)
         set_tone(self, "selected" if is_selected else "")

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from engine.protocol import Snapshot, Telemetry
@@ -21,6 +21,8 @@ __all__ = ("StreamsPanel",)
 
 class StreamsPanel(Panel):
     """Lets the user see, switch, change, add and remove streams."""
+
+    selected = Signal(str)
 
     def __init__(
         self,
@@ -118,6 +120,7 @@ class StreamsPanel(Panel):
     @Slot(str)
     def _on_chosen(self, name: str) -> None:
         self._view_model.select("" if name == self._view_model.selected else name)
+        self.selected.emit(name)
 
     @Slot(str)
     def _on_start_stop(self, name: str) -> None:

@@ -17,6 +17,7 @@ from ui.shell.tokens import SPACE_XS
 __all__ = ("CalmComboBox", "CalmDoubleSpinBox", "CalmSpinBox", "ParameterField", "PathEdit")
 
 _WIDE = 1_000_000_000
+_NARROWEST_PX = 72
 
 
 class CalmComboBox(QComboBox):
@@ -25,7 +26,7 @@ class CalmComboBox(QComboBox):
     def __init__(self) -> None:
         super().__init__()
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
+        self.setMinimumContentsLength(4)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Scroll the panel, not the choice."""
@@ -38,6 +39,7 @@ class CalmSpinBox(QSpinBox):
     def __init__(self) -> None:
         super().__init__()
         self.setRange(-_WIDE, _WIDE)
+        self.setMinimumWidth(_NARROWEST_PX)
         self.setKeyboardTracking(False)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -51,6 +53,7 @@ class CalmDoubleSpinBox(QDoubleSpinBox):
     def __init__(self) -> None:
         super().__init__()
         self.setRange(-_WIDE, _WIDE)
+        self.setMinimumWidth(_NARROWEST_PX)
         self.setDecimals(4)
         self.setKeyboardTracking(False)
 

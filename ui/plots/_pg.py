@@ -12,10 +12,9 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPen
 from PySide6.QtWidgets import QWidget
 
-__all__ = ("LinePlot",)
+__all__ = ("LinePlot", "time_ticks")
 
 _AXIS_PX = 48
-_GRID_ALPHA = 120
 
 
 class LinePlot:
@@ -36,26 +35,33 @@ class LinePlot:
         self._lines: dict[Hashable, tuple[pg.PlotCurveItem, str]] = {}
         self._plot = pg.PlotWidget(parent=parent, background=None, antialias=False)
         self._plot.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
+        self._plot.setMinimumSize(120, 60)
         self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         item = self._plot.getPlotItem()
         item.setMenuEnabled(False)
         item.hideButtons()
         item.setMouseEnabled(x=False, y=False)
         item.disableAutoRange()
-        item.setContentsMargins(0, 6, 0, 0)
+        item.setContentsMargins(0, 8, 0, 0)
         item.setXRange(-span_s, 0.0, padding=0)
         item.setYRange(0.0, 1.0, padding=0)
         self._item = item
         self._axes = (item.getAxis("left"), item.getAxis("bottom"))
         for axis in self._axes:
-            axis.setStyle(tickFont=font, tickLength=0, tickTextOffset=6, autoExpandTextSpace=False)
-            axis.setGrid(_GRID_ALPHA)
+            axis.setStyle(
+                tickFont=font,
+                tickLength=0,
+                tickTextOffset=6,
+                autoExpandTextSpace=False,
+                hideOverlappingLabels=False,
+            )
             axis.enableAutoSIPrefix(enable=False)
         self._axes[0].setWidth(_AXIS_PX)
-        self._axes[1].setTicks([_time_ticks(span_s)])
+        self._ticks: tuple[list[float], list[float]] = ([], [])
+        self._grid = pg.PlotCurveItem(connect="pairs", antialias=False)
         self._marks = pg.PlotCurveItem(connect="pairs", antialias=False)
         self._cursor = pg.PlotCurveItem(antialias=False)
-        for extra in (self._marks, self._cursor):
+        for extra in (self._grid, self._marks, self._cursor):
             item.addItem(extra, ignoreBounds=True)
         self._plot.scene().sigMouseMoved.connect(self._on_mouse_moved)
 
@@ -68,11 +74,12 @@ class LinePlot:
         """Use these colors ("#RRGGBB") for everything but the lines."""
         self._plot.setBackground(QColor(background))
         for axis in self._axes:
-            axis.setPen(QPen(QColor(grid)))
-            axis.setTickPen(QPen(QColor(grid)))
-            axis.setTextPen(QPen(QColor(text)))
-        self._marks.setPen(_dashed(mark))
-        self._cursor.setPen(QPen(QColor(text)))
+            axis.setPen(_pen(grid))
+            axis.setTickPen(_pen(grid))
+            axis.setTextPen(_pen(text))
+        self._grid.setPen(_pen(grid))
+        self._marks.setPen(_pen(mark, Qt.PenStyle.DotLine))
+        self._cursor.setPen(_pen(text))
 
     def set_line(
         self, key: Hashable, color: str, x: NDArray[np.float64], y: NDArray[np.float64]
@@ -89,7 +96,7 @@ class LinePlot:
             curve = pg.PlotCurveItem(antialias=False)
             self._item.addItem(curve, ignoreBounds=True)
         if color != known_color:
-            curve.setPen(QPen(QColor(color)))
+            curve.setPen(_pen(color))
             self._lines[key] = curve, color
         curve.setData(x, y, connect="finite")
 
@@ -98,9 +105,20 @@ class LinePlot:
         for key in set(self._lines) - set(keys):
             self._item.removeItem(self._lines.pop(key)[0])
 
-    def set_top(self, top: float) -> None:
-        """Set the upper end of the value axis."""
+    def set_top(self, top: float, ticks: Sequence[float]) -> None:
+        """Set the upper end of the value axis and the values with a grid line."""
+        times = time_ticks(self._span_s, self.area().width())
+        if (times, list(ticks)) == self._ticks:
+            return
+        self._ticks = times, list(ticks)
         self._item.setYRange(0.0, top, padding=0)
+        self._axes[0].setTicks([[(value, f"{value:g}") for value in ticks]])
+        # A tick exactly on the edge is left out when rounding puts it outside.
+        self._axes[1].setTicks([[(at_s * 0.9995, f"{at_s:g} s") for at_s in times]])
+        inner = times[1:]
+        x = [*np.repeat(inner, 2), *((-self._span_s, 0.0) * len(ticks))]
+        y = [*((0.0, top) * len(inner)), *np.repeat(ticks, 2)]
+        self._grid.setData(np.asarray(x, float), np.asarray(y, float))
 
     def set_marks(self, times: Sequence[float], top: float) -> None:
         """Draw a vertical line at each of these times (seconds before now, negative)."""
@@ -125,13 +143,14 @@ class LinePlot:
         self._on_hover(min(max(at_s, -self._span_s), 0.0))
 
 
-def _time_ticks(span_s: float) -> list[tuple[float, str]]:
-    step = span_s / 6
-    ticks = [(-index * step, f"-{index * step:g} s") for index in range(5, 0, -1)]
-    return [(-span_s, f"-{span_s:g} s"), *ticks, (0.0, "now")]
+def time_ticks(span_s: float, width: float) -> list[float]:
+    """Return the times that fit under an axis, the oldest first; "now" is not among them."""
+    parts = 6 if width >= 440 else 3 if width >= 220 else 2
+    return [-span_s * part / parts for part in range(parts, 0, -1)]
 
 
-def _dashed(color: str) -> QPen:
-    pen = QPen(QColor(color))
-    pen.setStyle(Qt.PenStyle.DotLine)
+def _pen(color: str, style: Qt.PenStyle = Qt.PenStyle.SolidLine) -> QPen:
+    """Return a pen that is one pixel wide whatever the scale of the axes."""
+    pen = QPen(QColor(color), 1.0, style)
+    pen.setCosmetic(True)
     return pen

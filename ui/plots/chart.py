@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ui.plots.end_labels import EndLabel, EndLabels
 from ui.plots.history import History
-from ui.plots.scale import Scale
+from ui.plots.scale import Scale, value_ticks
 from ui.shell.theme import Theme, set_role
 from ui.shell.tokens import SPACE_S, SPACE_XS, mix
 from ui.wall.lettering import Lettering
@@ -20,10 +20,12 @@ from ui.wall.lettering import Lettering
 if TYPE_CHECKING:
     from ui.plots._pg import LinePlot
 
-__all__ = ("SPAN_S", "Chart", "Line", "TimeCursor")
+__all__ = ("SPAN_S", "Chart", "Line", "Mark", "TimeCursor")
 
 SPAN_S = 60.0
 """All plots show this many seconds up to now."""
+
+NEAR_S = 0.6
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,14 @@ class Line:
     label: str
     color: int
     faintness: float = 0.0
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An event on the time axis: when (seconds on the history's clock) and what."""
+
+    at_s: float
+    text: str
 
 
 class TimeCursor(QObject):
@@ -91,7 +101,7 @@ class Chart(QWidget):
         self._is_fixed = is_fixed
         self._scale = Scale(least_top)
         self._plot: LinePlot | None = None
-        self._drawn: tuple[History, Sequence[Line], float, Sequence[float]] | None = None
+        self._drawn: tuple[History, Sequence[Line], float, Sequence[Mark]] | None = None
         self.setAccessibleName(title)
         self._heading = _heading(title, unit, self)
         self._time = QLabel("")
@@ -99,6 +109,8 @@ class Chart(QWidget):
         set_role(self._time, "caption")
         self._waiting = QLabel(self.tr("No figures yet. Run the project to see them here."))
         self._waiting.setObjectName("placeholder")
+        self._waiting.setWordWrap(True)
+        self._waiting.setMinimumWidth(1)
         self._waiting.setAlignment(Qt.AlignmentFlag.AlignCenter)
         set_role(self._waiting, "muted")
         self._labels = EndLabels(theme, parent=self)
@@ -110,8 +122,7 @@ class Chart(QWidget):
         self._body.addWidget(self._labels)
         top = QHBoxLayout()
         top.setContentsMargins(SPACE_S, SPACE_XS, SPACE_S, 0)
-        top.addWidget(self._heading)
-        top.addStretch()
+        top.addWidget(self._heading, 1)
         top.addWidget(self._time)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -137,13 +148,13 @@ class Chart(QWidget):
         return self._scale.top
 
     def show_lines(
-        self, history: History, lines: Sequence[Line], now_s: float, marks: Sequence[float] = ()
+        self, history: History, lines: Sequence[Line], now_s: float, marks: Sequence[Mark] = ()
     ) -> None:
         """Draw the lines up to `now_s`, with event marks at the given times.
 
         Parameters
         ----------
-        now_s, marks : seconds on the history's clock.
+        now_s : seconds on the history's clock, as are the times of the marks.
         """
         self._drawn = (history, tuple(lines), now_s, tuple(marks))
         if self._plot is None:
@@ -179,7 +190,6 @@ class Chart(QWidget):
         self._plot = LinePlot(SPAN_S, Lettering.caption().font, self._cursor.move, self)
         self._plot.widget.setAccessibleName(self.accessibleName())
         self._plot.widget.installEventFilter(self)
-        self._plot.set_top(self._scale.top)
         self._plot.widget.hide()
         self._body.insertWidget(0, self._plot.widget, 1)
         self._on_theme_changed()
@@ -187,7 +197,7 @@ class Chart(QWidget):
     @Slot()
     def _on_cursor_changed(self) -> None:
         at_s = self._cursor.at_s
-        self._time.setText("" if at_s is None else self.tr("at {0} s").format(f"{at_s:.1f}"))
+        self._time.setText("" if at_s is None else self._told_at(at_s))
         if self.isVisible():
             self._redraw()
 
@@ -217,12 +227,23 @@ class Chart(QWidget):
             plot.set_line(line.key, self._color(line), shown, values)
             highest = max(highest, float(np.nanmax(values, initial=0.0)))
         plot.keep_lines([line.key for line in lines])
-        if not self._is_fixed and self._scale.fit(highest, now_s):
-            plot.set_top(self._scale.top)
-        in_view = [mark - now_s for mark in marks if -SPAN_S <= mark - now_s <= 0]
-        plot.set_marks(in_view, self._scale.top)
-        plot.set_cursor(self._cursor.at_s, self._scale.top)
+        if not self._is_fixed:
+            self._scale.fit(highest, now_s)
+        top = self._scale.top
+        plot.set_top(top, value_ticks(top, plot.area().height()))
+        in_view = [m.at_s - now_s for m in marks if -SPAN_S <= m.at_s - now_s <= 0]
+        plot.set_marks(in_view, top)
+        plot.set_cursor(self._cursor.at_s, top)
         self._place_labels(plot, history, lines, now_s)
+
+    def _told_at(self, at_s: float) -> str:
+        """Return the time under the mouse and the event nearby."""
+        told = self.tr("at {0} s").format(f"{at_s:.1f}")
+        _, _, now_s, marks = self._drawn or (None, (), 0.0, ())
+        near = min(marks, key=lambda mark: abs(mark.at_s - now_s - at_s), default=None)
+        if near is not None and abs(near.at_s - now_s - at_s) < NEAR_S:
+            return f"{near.text}   {told}"
+        return told
 
     def _place_labels(
         self, plot: "LinePlot", history: History, lines: Sequence[Line], now_s: float
@@ -253,10 +274,11 @@ def _heading(title: str, unit: str, parent: QWidget) -> QWidget:
     set_role(name, "heading")
     detail = QLabel(unit)
     detail.setObjectName("chart_unit")
+    detail.setMinimumWidth(1)
     set_role(detail, "caption")
     layout = QHBoxLayout(heading)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(SPACE_S)
     layout.addWidget(name)
-    layout.addWidget(detail)
+    layout.addWidget(detail, 1)
     return heading

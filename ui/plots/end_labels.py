@@ -15,7 +15,9 @@ from ui.wall.lettering import Lettering
 __all__ = ("EndLabel", "EndLabels")
 
 _LEADER_PX = 14.0
-_WIDTH_PX = 156
+_NAME_PX = 96
+_GAP_PX = 10
+_AXIS_PX = 10
 _PAD = 8.0
 
 
@@ -41,6 +43,7 @@ class EndLabels(QWidget):
         self._labels: list[EndLabel] = []
         self._hidden = 0
         self._limits = (0.0, 0.0)
+        self._value_px = 0.0
 
     @property
     def labels(self) -> tuple[EndLabel, ...]:
@@ -56,14 +59,17 @@ class EndLabels(QWidget):
         self._hidden = len(labels) - len(usable)
         self._limits = (top, bottom)
         self._labels = usable
+        self._widen()
         told = ", ".join(f"{label.name} {label.value}" for label in usable)
         if told != self.accessibleDescription():
             self.setAccessibleDescription(told)
         self.update()
 
     def sizeHint(self) -> QSize:
-        """Return the fixed width."""
-        return QSize(_WIDTH_PX, 40)
+        """Return the width that the texts need; it grows at once and shrinks with other names."""
+        names = [self._letters.width(label.name) for label in self._labels]
+        name = min(max(names, default=0.0), _NAME_PX)
+        return QSize(int(_LEADER_PX + name + _GAP_PX + self._value_px + _PAD) + 1, 40)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw leaders, names and values."""
@@ -76,6 +82,8 @@ class EndLabels(QWidget):
         with QPainter(self) as painter:
             painter.fillRect(self.rect(), QColor(tokens.surface))
             painter.setFont(letters.font)
+            painter.setPen(QColor(tokens.muted))
+            painter.drawText(QPointF(1, round(high + _AXIS_PX + letters.ascent)), "now")
             for label, middle in zip(self._labels, middles, strict=False):
                 self._draw(painter, label, middle)
             if self._hidden and count:
@@ -84,13 +92,19 @@ class EndLabels(QWidget):
                     self._baseline(_LEADER_PX, middles[-1]), f"and {self._hidden} more"
                 )
 
+    def _widen(self) -> None:
+        widest = max((self._letters.width(label.value) for label in self._labels), default=0.0)
+        self._value_px = max(self._value_px, widest)
+        if self.sizeHint().width() != self.width():
+            self.updateGeometry()
+
     def _draw(self, painter: QPainter, label: EndLabel, middle: float) -> None:
         color = QColor(label.color)
         painter.setPen(color)
         painter.drawLine(QPointF(0, round(label.y)), QPointF(3, round(label.y)))
         painter.drawLine(QPointF(3, round(label.y)), QPointF(_LEADER_PX - 4, round(middle)))
         value_left = self.width() - _PAD - self._letters.width(label.value)
-        name = self._letters.elided(label.name, int(value_left - _LEADER_PX - 6))
+        name = self._letters.elided(label.name, int(self.width() - _PAD - self._value_px - _LEADER_PX - 4))
         painter.drawText(self._baseline(_LEADER_PX, middle), name)
         painter.setPen(QColor(self._theme.tokens.text))
         painter.drawText(self._baseline(value_left, middle), label.value)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from engine.protocol import ProcessFigures
-from ui.plots.chart import Chart, Line, TimeCursor
+from ui.plots.chart import Chart, Line, Mark, TimeCursor
 from ui.plots.events import Event
 from ui.plots.history import History
 from ui.plots.table import Column, Row, TextTable
@@ -44,7 +44,7 @@ class ChartPage(QWidget):
         return tuple(chart for chart, _ in self._charts)
 
     def refresh(
-        self, history: History, names: Sequence[str], now_s: float, marks: Sequence[float]
+        self, history: History, names: Sequence[str], now_s: float, marks: Sequence[Mark]
     ) -> None:
         """Draw the lines of these streams."""
         for chart, lines in self._charts:
@@ -59,15 +59,16 @@ class ProcessPage(QWidget):
         self.setObjectName("processes_page")
         self._roles: list[str] = []
         columns = (
-            Column(self.tr("Process"), "driver camera 10"),
-            Column(self.tr("PID"), "1234567", is_number=True),
+            Column(self.tr("Process")),
+            Column(self.tr("PID"), "123456", is_number=True),
             Column(self.tr("CPU %"), "1600.0", is_number=True),
             Column(self.tr("Memory MB"), "12 345", is_number=True),
         )
         self.table = TextTable(theme, columns, parent=self)
         self.table.setObjectName("process_table")
         self.table.setAccessibleName(self.tr("Processes"))
-        self.table.setFixedWidth(372)
+        self.table.setMaximumWidth(400)
+        self.table.setMinimumWidth(340)
         cpu = Chart(theme, cursor, self.tr("Processor"), self.tr("% of one core"), form="{:.0f}")
         memory = Chart(theme, cursor, self.tr("Memory"), self.tr("MB"), form="{:.0f}")
         self._page = ChartPage(
@@ -76,9 +77,9 @@ class ProcessPage(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.table)
+        layout.addWidget(self.table, 2)
         layout.addWidget(_hairline())
-        layout.addWidget(self._page, 1)
+        layout.addWidget(self._page, 3)
 
     @property
     def charts(self) -> tuple[Chart, ...]:
@@ -91,7 +92,7 @@ class ProcessPage(QWidget):
         self.table.rows.set_rows([_process_row(process) for process in processes])
 
     def refresh(
-        self, history: History, names: Sequence[str], now_s: float, marks: Sequence[float]
+        self, history: History, names: Sequence[str], now_s: float, marks: Sequence[Mark]
     ) -> None:
         """Draw the lines of the processes; `names` of streams are of no use here."""
         del names

@@ -3,9 +3,18 @@
 from collections.abc import Sequence
 from math import floor, isfinite, log10
 
-__all__ = ("Scale", "nice_top", "spread")
+__all__ = ("Scale", "nice_top", "spread", "value_ticks")
 
 _STEPS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+_PARTS = {
+    1.0: (5, 2, 1),
+    2.0: (4, 2, 1),
+    3.0: (3, 1),
+    4.0: (4, 2, 1),
+    5.0: (5, 1),
+    6.0: (3, 2, 1),
+    8.0: (4, 2, 1),
+}
 _SHRINK_BELOW = 0.5
 
 
@@ -42,6 +51,14 @@ def nice_top(value: float) -> float:
         return 1.0
     power = 10.0 ** floor(log10(value))
     return next(step * power for step in _STEPS if step * power >= value * (1 - 1e-9))
+
+
+def value_ticks(top: float, height: float, *, label_px: float = 20.0) -> list[float]:
+    """Return the values from 0 to a round top that get a grid line and fit a height in pixels."""
+    power = 10.0 ** floor(log10(top) + 1e-9)
+    choices = _PARTS.get(round(top / power, 6), (1,))
+    parts = next((choice for choice in choices if height / label_px >= choice + 0.5), 1)
+    return [round(top * part / parts, 9) for part in range(parts + 1)]
 
 
 def spread(wanted: Sequence[float], height: float, low: float, high: float) -> list[float]:

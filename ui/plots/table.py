@@ -14,7 +14,7 @@ __all__ = ("Column", "TextTable", "TextTableModel")
 
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-_PAD_PX = 20
+_PAD_PX = 28
 
 Index = QModelIndex | QPersistentModelIndex
 

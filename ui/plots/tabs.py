@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from engine.protocol import LogEntry, Snapshot, Telemetry
 from ui.log.view import LogView
-from ui.plots.chart import TimeCursor
+from ui.plots.chart import Mark, TimeCursor
 from ui.plots.events import Event, changes
 from ui.plots.figures import DropRates, series_of
 from ui.plots.history import History
@@ -53,7 +53,7 @@ class BottomTabs(QWidget):
         self._drops = DropRates()
         self._snapshot: Snapshot | None = None
         self._names: list[str] = []
-        self._marks: list[float] = []
+        self._marks: list[Mark] = []
         self._offset_ns = 0
         self._refreshed_ns = 0
         self._cursor = TimeCursor(self)
@@ -161,7 +161,7 @@ class BottomTabs(QWidget):
     def _add(self, event: Event, now_ns: int) -> None:
         self._events.add(event, now_ns)
         if event.tone in {"warn", "error"}:
-            self._marks.append((event.at_ns + self._offset_ns) / 1e9)
+            self._marks.append(Mark((event.at_ns + self._offset_ns) / 1e9, event.text))
             del self._marks[:-_MAX_MARKS]
 
 
@@ -172,7 +172,7 @@ class _Page(Protocol):
     def charts(self) -> Iterable[object]: ...
 
     def refresh(
-        self, history: History, names: list[str], now_s: float, marks: list[float]
+        self, history: History, names: list[str], now_s: float, marks: list[Mark]
     ) -> None: ...
 
 

@@ -1,10 +1,19 @@
 """Asks for files and folders; panels get it handed in, so that tests can answer for the user."""
 
+from enum import StrEnum
 from typing import Protocol
 
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-__all__ = ("DialogFileChooser", "FileChooser")
+__all__ = ("DialogFileChooser", "FileChooser", "UnsavedChoice")
+
+
+class UnsavedChoice(StrEnum):
+    """What becomes of changes that no file has."""
+
+    SAVE = "save"
+    DISCARD = "discard"
+    CANCEL = "cancel"
 
 
 class FileChooser(Protocol):
@@ -18,6 +27,9 @@ class FileChooser(Protocol):
 
     def save_file(self, parent: QWidget, title: str, kinds: str, path: str) -> str:
         """Return where to write a file."""
+
+    def ask_unsaved(self, parent: QWidget, project: str) -> UnsavedChoice:
+        """Ask what becomes of changes that no file has."""
 
 
 class DialogFileChooser:
@@ -34,3 +46,16 @@ class DialogFileChooser:
     def save_file(self, parent: QWidget, title: str, kinds: str, path: str) -> str:
         """Return where to write a file."""
         return QFileDialog.getSaveFileName(parent, title, path, kinds)[0]
+
+    def ask_unsaved(self, parent: QWidget, project: str) -> UnsavedChoice:
+        """Ask what becomes of changes that no file has."""
+        button = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            parent,
+            "Penstock",
+            parent.tr("%s has changes that were not saved. Save them?") % project,
+            button.Save | button.Discard | button.Cancel,
+            button.Save,
+        )
+        choices = {button.Save: UnsavedChoice.SAVE, button.Discard: UnsavedChoice.DISCARD}
+        return choices.get(answer, UnsavedChoice.CANCEL)

@@ -14,6 +14,7 @@ __all__ = ("draw_icon", "icon", "icon_pixmap")
 
 log = logging.getLogger(__name__)
 
+_FILLED = ("play", "square")
 _EMPTY = b'<svg xmlns="http://www.w3.org/2000/svg" width="24" height="24"/>'
 
 
@@ -51,10 +52,13 @@ def draw_icon(painter: QPainter, place: QRectF, name: str, color: str) -> None:
 @cache
 def _source(name: str) -> bytes:
     try:
-        return resource_path(f"icons/{name}.svg").read_bytes()
+        source = resource_path(f"icons/{name}.svg").read_bytes()
     except OSError as error:
         log.warning("the icon %s cannot be drawn: %s", name, error)
         return _EMPTY
+    if name in _FILLED:
+        source = source.replace(b'fill="none"', b'fill="currentColor"')
+    return source
 
 
 class _SvgIconEngine(QIconEngine):

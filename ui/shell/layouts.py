@@ -115,6 +115,7 @@ class Field(QWidget):
         super().__init__()
         self.editor = editor
         self._title = label(title, role="field")
+        self._title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._title.setBuddy(editor)
         self._problem = label(role="problem", wrap=True)
         self._problem.hide()
@@ -124,7 +125,9 @@ class Field(QWidget):
             self.setToolTip(help_text)
             editor.setToolTip(help_text)
             editor.setAccessibleDescription(help_text)
-        line = row(editor) if beside is None else row(editor, beside, spacing=SPACE_XS)
+        line = row(editor) if beside is None else row(editor, beside, spacing=SPACE_S)
+        if editor.sizePolicy().horizontalPolicy() == QSizePolicy.Policy.Fixed:
+            line.addStretch(1)
         self.setLayout(column(self._title, line, self._problem, spacing=SPACE_XS))
 
     def set_name(self, name: str) -> None:

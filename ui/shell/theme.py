@@ -286,7 +286,8 @@ QComboBox QAbstractItemView {
 
 QComboBox::drop-down { border: none; width: 24px; }
 QComboBox::down-arrow { image: url("$down"); width: 12px; height: 12px; }
-QAbstractSpinBox { padding-right: 24px; }
+QAbstractSpinBox { padding: 4px 24px 4px 8px; }
+QAbstractSpinBox QLineEdit { border: none; background: transparent; padding: 0; min-height: 0; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {
     subcontrol-origin: border; border: none; background: transparent; width: 24px;
 }
@@ -343,7 +344,7 @@ QTabBar::tab:hover { color: $text; }
 QTabBar::tab:selected { color: $text; border-bottom-color: $accent; }
 QTabBar::tab:focus { color: $accent; }
 
-QMenuBar { background: $window; color: $text; border: none; padding: 0 4px; }
+QMenuBar { background: transparent; color: $text; border: none; padding: 0 4px; }
 QMenuBar::item { background: transparent; padding: 4px 8px; border-radius: 4px; }
 QMenuBar::item:selected { background: $raised; }
 QMenu { background: $raised; color: $text; border: 1px solid $border; padding: 4px; }
@@ -359,9 +360,13 @@ QDockWidget::title {
 }
 QDockWidget > QWidget { background: $surface; }
 
+QDockWidget > QFrame[role="dock_title"] {
+    background: $surface; border: none; border-bottom: 1px solid $border;
+}
+QToolBar { background: $surface; border: none; border-right: 1px solid $border; spacing: 0; }
+QStatusBar { background: $surface; border-top: 1px solid $border; }
+QStatusBar::item { border: none; }
 QFrame[role="header"] { background: $surface; border-bottom: 1px solid $border; }
-QFrame[role="status"] { background: $surface; border-top: 1px solid $border; }
-QFrame[role="rail"] { background: $surface; border-right: 1px solid $border; }
 QFrame[role="panel"] { background: $surface; }
 QFrame[role="hairline"] { background: $border; border: none; }
 QFrame[role="row"] {

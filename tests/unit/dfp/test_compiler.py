@@ -145,8 +145,19 @@ def test_no_model_is_refused() -> None:
 
 
 def test_a_name_that_cannot_be_shown_is_refused(make_model: Make) -> None:
-    with pytest.raises((InvalidArgumentError, ValueError), match="printable"):
+    with pytest.raises(InvalidArgumentError, match="printable"):
         compile_models([make_model()], name="two\nlines")
+    with pytest.raises(InvalidArgumentError, match="printable"):
+        compile_models([ModelSource(make_model(), name="\x1b[31m")])
+
+
+def test_a_file_name_that_cannot_be_shown_gives_a_name_that_can(
+    make_model: Make, tmp_path: Path
+) -> None:
+    path = tmp_path / "a\nb.onnx"
+    onnx.save(make_model((1, 2)), path)
+
+    assert compile_models([path]).models[0].name == "a_b"
 
 
 def weighted(make_model: Make) -> onnx.ModelProto:
@@ -163,14 +174,14 @@ def slow_model() -> onnx.ModelProto:
     """Return a loop that onnxruntime runs at once and the reference evaluator in minutes."""
     body = helper.make_graph(
         [
-            helper.make_node("Identity", ["go"], ["go_on"]),
+            helper.make_node("Identity", ["goes"], ["go_on"]),
             helper.make_node("Add", ["value", "value"], ["twice"]),
             helper.make_node("Sigmoid", ["twice"], ["next"]),
         ],
         "body",
         [
             helper.make_tensor_value_info("step", TensorProto.INT64, []),
-            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("goes", TensorProto.BOOL, []),
             helper.make_tensor_value_info("value", TensorProto.FLOAT, [1, 4]),
         ],
         [
@@ -179,10 +190,13 @@ def slow_model() -> onnx.ModelProto:
         ],
     )
     graph = helper.make_graph(
-        [helper.make_node("Loop", ["count", "", "image"], ["scores"], body=body)],
+        [helper.make_node("Loop", ["count", "go", "image"], ["scores"], body=body)],
         "slow",
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 4])],
         [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 4])],
-        [helper.make_tensor("count", TensorProto.INT64, [], [200_000])],
+        [
+            helper.make_tensor("count", TensorProto.INT64, [], [200_000]),
+            helper.make_tensor("go", TensorProto.BOOL, [], [True]),
+        ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

@@ -3,15 +3,18 @@
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from engine.errors import BrokenError, ClosedError, InvalidArgumentError
-from engine.process import MAX_MESSAGE_BYTES, Channel, PeerGoneError
+from engine.process import MAX_MESSAGE_BYTES, Channel, PeerGoneError, channel, wait_readable
 
 Ends = tuple[Channel, Channel]
+PollFor = Callable[..., None]
 
 
 @pytest.fixture
@@ -121,37 +124,55 @@ def test_what_a_peer_sent_before_it_left_is_still_received(ends: Ends) -> None:
         ours.send_bytes(b"x")
 
 
-def test_the_end_of_the_line_wakes_a_receiver_that_waits_for_ever(ends: Ends) -> None:
+def test_the_end_of_the_line_wakes_a_receiver_that_waits_for_ever(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch, poll_for: PollFor
+) -> None:
     ours, theirs = ends
-    caught = _receive_in_thread(ours, theirs.close)
+    with _receiving(ours, monkeypatch, poll_for) as caught:
+        theirs.close()
     assert [type(error) for error in caught] == [PeerGoneError]
 
 
-def test_closing_wakes_our_own_receiver(ends: Ends) -> None:
+def test_closing_wakes_our_own_receiver(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch, poll_for: PollFor
+) -> None:
     ours, _ = ends
-    caught = _receive_in_thread(ours, ours.close)
+    with _receiving(ours, monkeypatch, poll_for) as caught:
+        ours.close()
     assert [type(error) for error in caught] == [ClosedError]
 
 
-def _receive_in_thread(channel: Channel, act: "object") -> list[BaseException]:
+@contextmanager
+def _receiving(
+    line: Channel, monkeypatch: pytest.MonkeyPatch, poll_for: PollFor
+) -> Iterator[list[BaseException]]:
+    """Let a thread wait for a message, and collect the error that ends its wait."""
     caught: list[BaseException] = []
-    is_there = threading.Event()
+    begins_to_wait = threading.Event()
+
+    def wait(fds: Sequence[int], timeout_s: float | None) -> list[int]:
+        begins_to_wait.set()
+        return wait_readable(fds, timeout_s)
 
     def receive() -> None:
-        is_there.set()
         try:
-            channel.recv_bytes(None)
+            line.recv_bytes(None)
         except (PeerGoneError, ClosedError) as error:
             caught.append(error)
 
-    thread = threading.Thread(target=receive)
+    monkeypatch.setattr(channel, "wait_readable", wait)
+    thread = threading.Thread(target=receive, daemon=True)
     thread.start()
-    is_there.wait(5)
-    assert callable(act)
-    act()
+    assert begins_to_wait.wait(5)
+    poll_for(lambda: _is_asleep(thread))
+    yield caught
     thread.join(5)
     assert not thread.is_alive()
-    return caught
+
+
+def _is_asleep(thread: threading.Thread) -> bool:
+    stat = Path(f"/proc/self/task/{thread.native_id}/stat").read_bytes()
+    return stat.rpartition(b")")[2].split()[0] == b"S"
 
 
 def test_a_closed_channel_refuses_everything(ends: Ends) -> None:

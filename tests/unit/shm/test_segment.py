@@ -140,6 +140,16 @@ def test_the_reaper_leaves_the_segments_of_living_owners() -> None:
         assert (segment_folder() / made.name).exists()
 
 
+def test_the_reaper_goes_by_the_name_where_files_cannot_be_locked() -> None:
+    path = segment_folder() / OwnerRecord.mine("unlocked").name
+    path.touch(0o600)
+    try:
+        assert path.name not in reap()
+        assert path.exists()
+    finally:
+        path.unlink()
+
+
 def test_the_reaper_removes_segments_of_earlier_boots_and_of_used_again_numbers() -> None:
     mine = OwnerRecord.mine("old")
     names = {

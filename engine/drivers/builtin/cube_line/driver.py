@@ -9,7 +9,7 @@ import numpy as np
 from engine.config import ParameterValue
 from engine.drivers.base import BaseDriver, Frame
 from engine.drivers.media import check_file
-from engine.drivers.parameters import single_path
+from engine.drivers.parameters import number, single_path
 from engine.errors import EndOfStreamError, MediaError
 from engine.protocol import FrameFormat, FrameKind, Truth
 
@@ -29,18 +29,18 @@ class Driver(BaseDriver):
         path = single_path(parameters, "path")
         self._path = path
         self._cube = _load_cube(path)
-        truth_path = parameters["ground_truth"]
-        self._truth = _load_truth(single_path(parameters, "ground_truth"), path, self._cube) if (
-            truth_path
-        ) else None
+        self._truth: Array | None = None
+        if parameters["ground_truth"]:
+            self._truth = _load_truth(single_path(parameters, "ground_truth"), path, self._cube)
         self._is_looping = bool(parameters["loop"])
         self._line = 0
         lines, pixels, bands = self._cube.shape
+        is_short = self._cube.dtype.kind == "u" and self._cube.dtype.itemsize <= 2
         return FrameFormat(
             kind=FrameKind.LINE,
             shape=(pixels, bands),
-            dtype="uint16" if self._cube.dtype in (np.uint8, np.uint16) else "float32",
-            rate_hz=float(parameters["rate_hz"]),  # type: ignore[arg-type]  # a checked number
+            dtype="uint16" if is_short else "float32",
+            rate_hz=number(parameters, "rate_hz"),
             frame_count=0 if self._is_looping else lines,
         )
 

@@ -1,0 +1,216 @@
+"""Inference frame by frame: send, receive, run."""
+
+import numbers
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.accelerator._base import Accl, DeviceIds, accepts_group_id
+from engine.accelerator._model import Model
+from engine.accelerator.errors import FrameTypeError, OptionTypeError
+from engine.accelerator.options import ClientOptions, SchedulerOptions
+from engine.dfp import Dfp
+from engine.errors import EngineTimeoutError, InvalidArgumentError
+from engine.lanes import Completed, LaneChannel
+
+__all__ = ("SyncAccl",)
+
+Array = np.ndarray[Any, Any]
+Outputs = Array | list[Array]
+
+
+class SyncAccl(Accl):
+    """Runs a program frame by frame, for tests and for stored data.
+
+    Parameters
+    ----------
+    dfp : path, bytes or `Dfp` of the compiled program.
+    device_ids : numbers of the devices to use.
+    use_model_shape : whether inputs and outputs have the model's own shapes (True) or the
+        devices' (False): height, width, 1, channels.
+    local_mode : keep the device to this process.
+    scheduler_options : queue sizes; ``ifmap_queue_size + ofmap_queue_size`` frames may be sent
+        before one is received.
+    client_options : not used by this class.
+    manager_addr, manager_port, ignore_manager : how the device manager is found; not used yet.
+
+    Raises
+    ------
+    TypeError
+        When a device number is no number from 0.
+    RuntimeError
+        When the program or a device cannot be used.
+    """
+
+    @accepts_group_id
+    def __init__(
+        self,
+        dfp: str | Path | bytes | Dfp,
+        device_ids: DeviceIds = [0],
+        use_model_shape: tuple[bool, bool] = (True, True),
+        local_mode: bool = False,
+        scheduler_options: SchedulerOptions = SchedulerOptions(),  # noqa: B008 - copied when used
+        client_options: ClientOptions = ClientOptions(),  # noqa: B008 - copied when used
+        manager_addr: str = "/run/mxa_manager/",
+        manager_port: int = 10000,
+        ignore_manager: bool = False,
+    ) -> None:
+        super().__init__(
+            dfp,
+            device_ids,
+            use_model_shape,
+            local_mode,
+            (scheduler_options, client_options),
+            ignore_manager,
+        )
+        self._lock = threading.Lock()
+        self._channels: dict[int, LaneChannel] = {}
+
+    def send(
+        self, data: Array | Sequence[Array], model_idx: int = 0, timeout: float | None = None
+    ) -> None:
+        """Send one frame; the arrays may be changed as soon as this returns.
+
+        Parameters
+        ----------
+        data : ndarray, or sequence of ndarray with one array per input.
+        model_idx : the model to send it to.
+        timeout : milliseconds to wait while the queue is full; None and 0 wait without end.
+
+        Raises
+        ------
+        TimeoutError
+            When the queue stayed full; nothing was sent.
+        """
+        timeout_s = _seconds(timeout)
+        model = self._program.model(model_idx)
+        try:
+            self._channel(model).submit(model.take(data), timeout_s=timeout_s)
+        except EngineTimeoutError as error:
+            raise EngineTimeoutError(
+                f"model {model_idx} took no frame within {timeout} ms; receive results to make "
+                "room, or wait longer",
+                model_idx=model_idx,
+            ) from error
+
+    def receive(self, model_idx: int = 0, timeout: float | None = None) -> Outputs:
+        """Receive the outputs of the oldest frame sent and not yet received.
+
+        Parameters
+        ----------
+        model_idx : the model to receive from.
+        timeout : milliseconds to wait; None and 0 wait without end.
+
+        Returns
+        -------
+        ndarray or list of ndarray
+            The output, or a list in the order of the ports when the model has several. The
+            arrays belong to the caller.
+
+        Raises
+        ------
+        TimeoutError
+            When nothing came; the frame is not lost, a later call receives it.
+        """
+        timeout_s = _seconds(timeout)
+        model = self._program.model(model_idx)
+        try:
+            completed = self._channel(model).receive(timeout_s)
+        except EngineTimeoutError as error:
+            raise EngineTimeoutError(
+                f"model {model_idx} had no result within {timeout} ms; wait longer, or check "
+                "that a frame was sent",
+                model_idx=model_idx,
+            ) from error
+        return _outputs_of(model, completed)
+
+    def run(
+        self, inputs: Array | Sequence[Array] | Sequence[Sequence[Array]], model_idx: int = 0
+    ) -> Outputs | list[Outputs]:
+        """Send frames and return their outputs, in order.
+
+        Independent of `send` and `receive`, and of other threads' calls.
+
+        Parameters
+        ----------
+        inputs : ndarray for one frame of a model with one input; list of ndarray for one frame
+            of a model with as many inputs, else for one frame each; list of lists of ndarray
+            for several frames.
+        model_idx : the model to run.
+
+        Returns
+        -------
+        ndarray, list of ndarray, or list of either
+            What `receive` returns for one frame, a list of these for several.
+        """
+        model = self._program.model(model_idx)
+        frames = _frames_of(model, inputs)
+        results: list[Outputs] = []
+        with self._program.open_channel(model, self._program.queue_size) as channel:
+            for frame in frames:
+                taken = model.take(frame)
+                if not channel.has_room():
+                    results.append(_outputs_of(model, channel.receive()))
+                channel.submit(taken)
+            results.extend(
+                _outputs_of(model, channel.receive()) for _ in range(len(results), len(frames))
+            )
+        return results[0] if len(results) == 1 else results
+
+    def _channel(self, model: Model) -> LaneChannel:
+        channel = self._channels.get(model.index)
+        if channel is None:
+            with self._lock:
+                channel = self._channels.get(model.index)
+                if channel is None:
+                    options = self._program.scheduler_options
+                    depth = self._program.queue_size + max(0, options.ofmap_queue_size)
+                    channel = self._program.open_channel(model, depth)
+                    self._channels[model.index] = channel
+        return channel
+
+
+def _outputs_of(model: Model, completed: Completed) -> Outputs:
+    if completed.error is not None:
+        raise completed.error
+    outputs = model.give(completed.outputs or [])
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _frames_of(model: Model, inputs: object) -> list[object]:
+    """Return the frames that `inputs` stands for."""
+    if isinstance(inputs, np.ndarray):
+        return [inputs]
+    if not isinstance(inputs, list | tuple):
+        raise FrameTypeError(
+            f"run takes a NumPy array, or a list of NumPy arrays or of lists of them, "
+            f"not a {type(inputs).__name__}"
+        )
+    for item in inputs:
+        if not isinstance(item, np.ndarray | list | tuple):
+            raise FrameTypeError(
+                f"run takes NumPy arrays or lists of them in its list, not a {type(item).__name__}"
+            )
+    count = model.input.port_count
+    is_flat = all(isinstance(item, np.ndarray) for item in inputs)
+    if count > 1 and len(inputs) == count and is_flat:
+        return [list(inputs)]
+    return list(inputs)
+
+
+def _seconds(timeout: object) -> float | None:
+    """Turn a published timeout (milliseconds, None and 0 without end) into seconds."""
+    if timeout is None:
+        return None
+    if not isinstance(timeout, numbers.Real):
+        raise OptionTypeError(
+            f"timeout is a number of milliseconds or None, not {timeout!r} "
+            f"({type(timeout).__name__})"
+        )
+    value = float(timeout)
+    if not value >= 0:
+        raise InvalidArgumentError(f"timeout is 0 or more milliseconds, not {timeout!r}")
+    return value / 1000 if 0 < value < float("inf") else None
