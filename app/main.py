@@ -19,7 +19,9 @@ from engine.errors import EngineError
 __all__ = ("main", "make_app")
 
 # typer carries its own copy of click, or uses the installed one, depending on its version.
-_UsageProblem = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException")
+_UsageProblem: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
 
 
 def make_app() -> typer.Typer:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from app.exit_codes import LICENSE
 from engine.errors import InvalidArgumentError, OutputError
 from engine.license import (
     PRODUCT,
@@ -38,7 +39,7 @@ def show(
         Path | None, typer.Argument(help="License file; none: the bundled one.")
     ] = None,
 ) -> None:
-    """Show what a license allows; ends with 1 when it is not valid here and today."""
+    """Show what a license allows; ends with 3 when it is not valid here and today."""
     data = None if file is None else load_license_file(file)
     state = license_state(data, "" if file is None else str(file))
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -46,7 +47,7 @@ def show(
         table.add_row(label, text)
     Console(highlight=False, markup=False).print(table)
     if not state.is_valid:
-        raise typer.Exit(1)
+        raise typer.Exit(LICENSE)
 
 
 @license_app.command()

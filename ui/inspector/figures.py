@@ -4,7 +4,15 @@ from dataclasses import dataclass
 
 from engine.protocol import STAGES, FrameFormat, FrameKind, StreamFigures, StreamState
 
-__all__ = ("NO_VALUE", "StageBar", "drop_rows", "format_rows", "rate_unit", "stage_bars", "thousands")
+__all__ = (
+    "NO_VALUE",
+    "StageBar",
+    "drop_rows",
+    "format_rows",
+    "rate_unit",
+    "stage_bars",
+    "thousands",
+)
 
 NO_VALUE = "-"
 

@@ -15,7 +15,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from engine.protocol import LatencyFigures, Snapshot, StreamFigures, StreamPhase, StreamState, Telemetry
+from engine.protocol import (
+    LatencyFigures,
+    Snapshot,
+    StreamFigures,
+    StreamPhase,
+    StreamState,
+    Telemetry,
+)
 from ui.inspector.figures import (
     NO_VALUE,
     drop_rows,

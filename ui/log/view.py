@@ -200,5 +200,3 @@ class LogView(QWidget):
         layout.setSpacing(0)
         layout.addLayout(bar)
         layout.addWidget(self.table, 1)
-
-

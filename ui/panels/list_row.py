@@ -31,9 +31,9 @@ class ListRow(QFrame):
         self._detail = label(role="caption", name="detail", wrap=True)
         second = row(self._word, self._detail)
         second.setStretch(1, 1)
-        lines = column(row(self._icon, self._title), second, spacing=0)
-        layout = row(lines, *beside, spacing=SPACE_S)
-        layout.setStretch(0, 1)
+        lines = column(self._title, second, spacing=0)
+        layout = row(self._icon, lines, *beside, spacing=SPACE_S)
+        layout.setStretch(1, 1)
         layout.setContentsMargins(SPACE_S, SPACE_S, SPACE_S, SPACE_S)
         self.setLayout(layout)
 

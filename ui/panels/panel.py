@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from engine.protocol import Snapshot, Telemetry
 from ui.shell.buttons import IconLabel
 from ui.shell.layouts import column, label, row, wrapped
 from ui.shell.theme import Theme, set_role
-from ui.shell.tokens import SPACE_L, SPACE_M, SPACE_S, SPACE_XS
+from ui.shell.tokens import SPACE_L, SPACE_M, SPACE_S
 
 __all__ = ("MessageLine", "Panel", "RowList", "facts_grid", "section")
+
+_TITLES_PX = 76
 
 
 class MessageLine(QWidget):
@@ -91,7 +93,9 @@ class Panel(QFrame):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.setWidget(inner)
-        self._foot = wrapped(row(self.message, margin=SPACE_M))
+        self._foot_column = column(self.message, spacing=SPACE_S, margin=SPACE_M)
+        self._foot = wrapped(self._foot_column, role="foot")
+        self._footer: QWidget | None = None
         self._foot.hide()
         set_role(self, "panel")
         self.setLayout(column(self._scroll, self._foot, spacing=0))
@@ -111,10 +115,16 @@ class Panel(QFrame):
     def set_telemetry(self, telemetry: Telemetry) -> None:
         """Take over the newest figures; most panels have none."""
 
+    def set_footer(self, widget: QWidget) -> None:
+        """Keep a widget below the scrolling column, always in sight."""
+        self._footer = widget
+        self._foot_column.addWidget(widget)
+
     def say(self, sentence: str) -> None:
         """Show why something failed, below the panel; empty hides it."""
         self.message.say(sentence)
-        self._foot.setVisible(bool(sentence))
+        has_footer = self._footer is not None and not self._footer.isHidden()
+        self._foot.setVisible(bool(sentence) or has_footer)
 
 
 def section(title: str, *actions: QWidget) -> QWidget:
@@ -126,17 +136,25 @@ def section(title: str, *actions: QWidget) -> QWidget:
 
 
 def facts_grid(facts: Iterable[tuple[str, str]]) -> QWidget:
-    """Return titles above texts that can be selected and copied."""
+    """Return titles beside texts that can be selected and copied."""
     holder = QWidget()
-    lines = column(spacing=SPACE_S)
-    for title, text in facts:
+    lines = QGridLayout()
+    lines.setContentsMargins(0, 0, 0, 0)
+    lines.setHorizontalSpacing(SPACE_M)
+    lines.setVerticalSpacing(SPACE_S)
+    lines.setColumnMinimumWidth(0, _TITLES_PX)
+    lines.setColumnStretch(1, 1)
+    top = Qt.AlignmentFlag.AlignTop
+    for line, (title, text) in enumerate(facts):
         value = label(_breakable(text), wrap=True)
         value.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         value.setAccessibleName(f"{title}: {text}")
-        lines.addLayout(column(label(title, role="field"), value, spacing=SPACE_XS // 2))
+        name = label(title, role="fact", wrap=False)
+        lines.addWidget(name, line, 0, top)
+        lines.addWidget(value, line, 1, top)
     holder.setLayout(lines)
     return holder
 

@@ -2,16 +2,16 @@
 
 from typing import cast
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QWidget
 
 from engine.protocol import Snapshot
 from ui.panels.list_row import ListRow
-from ui.panels.panel import Panel, RowList, facts_grid, section
+from ui.panels.panel import Panel, RowList, facts_grid
 from ui.shell.buttons import IconButton, TextButton
 from ui.shell.file_chooser import FileChooser
-from ui.shell.layouts import EmptyState, clear, column, hairline, label, wrapped
+from ui.shell.layouts import EmptyState, clear, column, hairline, label, row, wrapped
 from ui.shell.theme import Theme, set_role, set_tone
 from ui.shell.tokens import SPACE_M
 from ui.viewmodels.programs import ProgramsViewModel
@@ -59,13 +59,15 @@ class ProgramsPanel(Panel):
         self._details_column = column(spacing=SPACE_M)
         self._details.setLayout(self._details_column)
         self._line = hairline()
-        self._head = section("", self._unload)
+        head = row(self._title, self._unload)
+        head.setStretch(0, 1)
+        self._head = wrapped(head)
         drop = label(self.tr("Drop DFP files here"), role="caption")
+        drop.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._drop = wrapped(column(drop, margin=SPACE_M))
         set_role(self._drop, "drop")
-        for widget in (self._empty, self._rows, self._drop, self._line, self._title, self._details):
+        for widget in (self._empty, self._rows, self._drop, self._line, self._head, self._details):
             self.body.addWidget(widget)
-        self.body.addWidget(self._head)
         self.body.addStretch(1)
         view_model.changed = self._refresh
         self._refresh()
@@ -108,7 +110,7 @@ class ProgramsPanel(Panel):
             widget.set_selected(program.name == model.selected)
         is_empty = not programs
         self._empty.setVisible(is_empty)
-        for part in (self._drop, self._rows, self._line, self._title, self._details, self._head):
+        for part in (self._drop, self._rows, self._line, self._head, self._details):
             part.setVisible(not is_empty)
         self._show_details()
         self.say(model.message)

@@ -27,7 +27,12 @@ __all__ = ("StreamForm",)
 
 
 class StreamForm(QWidget):
-    """Shows the draft of the view model and hands back what is typed."""
+    """Shows the draft of the view model and hands back what is typed.
+
+    Attributes
+    ----------
+    buttons : apply, revert and remove; the panel keeps them in sight.
+    """
 
     remove_asked = Signal()
 
@@ -41,6 +46,8 @@ class StreamForm(QWidget):
         self._is_showing = False
         self._make_fields()
         self._make_buttons()
+        self.buttons = QWidget()
+        self.buttons.setLayout(row(self._apply, self._revert, 1, self._remove, spacing=SPACE_S))
         self._source_column = column(spacing=SPACE_M)
         self.setLayout(
             column(
@@ -51,7 +58,6 @@ class StreamForm(QWidget):
                 self._program,
                 self._policy,
                 row(self._depth, self._threshold, spacing=SPACE_M),
-                row(self._apply, self._revert, 1, self._remove, spacing=SPACE_S),
                 spacing=SPACE_M,
             )
         )
@@ -61,6 +67,7 @@ class StreamForm(QWidget):
         """Show the draft; fields that say the same already are left alone."""
         draft = self._view_model.draft
         self.setVisible(draft is not None)
+        self.buttons.setVisible(draft is not None)
         if draft is None:
             return
         self._is_showing = True

@@ -43,9 +43,9 @@ class StreamRowWidget(QFrame):
         self.toggle.clicked.connect(self._on_toggle)
         second = row(self._word, self._detail)
         second.setStretch(1, 1)
-        lines = column(row(self._sign, self._title, 1, self._rate), second, spacing=0)
-        layout = row(lines, self.start_stop, self.toggle, spacing=SPACE_S)
-        layout.setStretch(0, 1)
+        lines = column(row(self._title, 1, self._rate), second, spacing=0)
+        layout = row(self._sign, lines, self.start_stop, self.toggle, spacing=SPACE_S)
+        layout.setStretch(1, 1)
         layout.setContentsMargins(SPACE_S, SPACE_S, SPACE_S, SPACE_S)
         self.setLayout(layout)
 

@@ -57,6 +57,7 @@ class StreamsPanel(Panel):
         self.body.addWidget(self._make_undo(theme))
         self.body.addWidget(self._line)
         self.body.addWidget(self._form)
+        self.set_footer(self._form.buttons)
         self.body.addStretch(1)
         view_model.changed = self._refresh
         self._refresh()

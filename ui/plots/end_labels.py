@@ -104,12 +104,12 @@ class EndLabels(QWidget):
         painter.drawLine(QPointF(0, round(label.y)), QPointF(3, round(label.y)))
         painter.drawLine(QPointF(3, round(label.y)), QPointF(_LEADER_PX - 4, round(middle)))
         value_left = self.width() - _PAD - self._letters.width(label.value)
-        name = self._letters.elided(label.name, int(self.width() - _PAD - self._value_px - _LEADER_PX - 4))
+        name = self._letters.elided(
+            label.name, int(self.width() - _PAD - self._value_px - _LEADER_PX - 4)
+        )
         painter.drawText(self._baseline(_LEADER_PX, middle), name)
         painter.setPen(QColor(self._theme.tokens.text))
         painter.drawText(self._baseline(value_left, middle), label.value)
 
     def _baseline(self, x: float, middle: float) -> QPointF:
         return QPointF(x, round(middle - self._letters.height / 2 + self._letters.ascent))
-
-

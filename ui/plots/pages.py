@@ -181,7 +181,9 @@ def device_page(theme: Theme, cursor: TimeCursor) -> ChartPage:
         least_top=100,
         is_fixed=True,
     )
-    return ChartPage("device_page", ((chart, lambda _names: [Line(("device", "busy"), "busy", 0)]),))
+    return ChartPage(
+        "device_page", ((chart, lambda _names: [Line(("device", "busy"), "busy", 0)]),)
+    )
 
 
 _KINDS = {

@@ -14,7 +14,6 @@ from ui.plots.events import Event, changes
 from ui.plots.figures import DropRates, series_of
 from ui.plots.history import History
 from ui.plots.pages import (
-
     EventsPage,
     ProcessPage,
     device_page,
@@ -174,5 +173,3 @@ class _Page(Protocol):
     def refresh(
         self, history: History, names: list[str], now_s: float, marks: list[Mark]
     ) -> None: ...
-
-

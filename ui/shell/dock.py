@@ -40,6 +40,11 @@ class Dock(QDockWidget):
         self.setTitleBarWidget(bar if is_titled else QFrame())
         self.setAllowedAreas(Qt.DockWidgetArea.AllDockWidgetAreas)
 
+    def place(self, widget: QWidget) -> None:
+        """Show a widget on the dock's surface."""
+        widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setWidget(widget)
+
     def set_title(self, title: str, actions: list[QWidget]) -> None:
         """Show another title, with these widgets before the close button."""
         self.setWindowTitle(title)

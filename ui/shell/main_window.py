@@ -108,7 +108,7 @@ class MainWindow(QMainWindow):
             return
         widget = self._views.make_tabs(self._theme)
         tabs = cast("TabsView", widget)
-        self._tabs_dock.setWidget(widget)
+        self._tabs_dock.place(widget)
         tabs.set_snapshot(self._run.snapshot)
         if self._log_before_tabs:
             tabs.add_log(self._log_before_tabs)
@@ -152,19 +152,19 @@ class MainWindow(QMainWindow):
 
     def _make_docks(self) -> None:
         self._panel_dock = Dock(self._theme, "panel_dock", self.tr("Panel"), parent=self)
-        self._panel_dock.setWidget(self._panels)
+        self._panel_dock.place(self._panels)
         self._inspector_dock = Dock(
             self._theme, "inspector_dock", self.tr("Inspector"), parent=self
         )
-        self._inspector_dock.setWidget(self._inspector_widget)
+        self._inspector_dock.place(self._inspector_widget)
         self._tabs_dock = Dock(
             self._theme, "tabs_dock", self.tr("Plots and log"), parent=self, is_titled=False
         )
-        self._tabs_dock.setWidget(QWidget())
+        self._tabs_dock.place(QWidget())
         self.setDockNestingEnabled(True)
-        bottom = Qt.DockWidgetArea.BottomDockWidgetArea
-        self.setCorner(Qt.Corner.BottomLeftCorner, bottom)
-        self.setCorner(Qt.Corner.BottomRightCorner, bottom)
+        area = Qt.DockWidgetArea
+        self.setCorner(Qt.Corner.BottomLeftCorner, area.LeftDockWidgetArea)
+        self.setCorner(Qt.Corner.BottomRightCorner, area.BottomDockWidgetArea)
         self._place_docks()
 
     def _place_docks(self) -> None:

@@ -227,6 +227,7 @@ QLabel[role="title"] { font-size: $title; font-weight: 600; }
 QLabel[role="heading"] { font-weight: 600; }
 QLabel[role="caption"] { font-size: $caption; color: $muted; }
 QLabel[role="field"] { font-size: $caption; color: $muted; }
+QLabel[role="fact"] { font-size: $caption; color: $muted; padding-top: 2px; }
 QLabel[role="figure"] { font-size: $figure; font-weight: 600; }
 QLabel[role="muted"] { color: $muted; }
 QLabel[role="problem"] { font-size: $caption; color: $error; }
@@ -286,8 +287,10 @@ QComboBox QAbstractItemView {
 
 QComboBox::drop-down { border: none; width: 24px; }
 QComboBox::down-arrow { image: url("$down"); width: 12px; height: 12px; }
-QAbstractSpinBox { padding: 4px 24px 4px 8px; }
-QAbstractSpinBox QLineEdit { border: none; background: transparent; padding: 0; min-height: 0; }
+QAbstractSpinBox { padding: 4px 24px 4px 0; max-height: 20px; }
+QAbstractSpinBox QLineEdit {
+    border: none; background: transparent; padding: 0 0 0 8px; min-height: 0;
+}
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {
     subcontrol-origin: border; border: none; background: transparent; width: 24px;
 }
@@ -335,6 +338,7 @@ QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 
 QTabWidget::pane { border: none; border-top: 1px solid $border; background: $surface; }
+QTabWidget { background: $surface; }
 QTabBar { background: transparent; qproperty-drawBase: 0; }
 QTabBar::tab {
     background: transparent; color: $muted; border: none; border-bottom: 2px solid transparent;
@@ -359,6 +363,7 @@ QDockWidget::title {
     background: $surface; padding: 8px 12px; text-align: left; border-bottom: 1px solid $border;
 }
 QDockWidget > QWidget { background: $surface; }
+QTabWidget > QStackedWidget > QWidget { background: $surface; }
 
 QDockWidget > QFrame[role="dock_title"] {
     background: $surface; border: none; border-bottom: 1px solid $border;
@@ -368,6 +373,7 @@ QStatusBar { background: $surface; border-top: 1px solid $border; }
 QStatusBar::item { border: none; }
 QFrame[role="header"] { background: $surface; border-bottom: 1px solid $border; }
 QFrame[role="panel"] { background: $surface; }
+QFrame[role="foot"] { background: $surface; border-top: 1px solid $border; }
 QFrame[role="hairline"] { background: $border; border: none; }
 QFrame[role="row"] {
     background: transparent; border: 1px solid transparent; border-radius: $radius;

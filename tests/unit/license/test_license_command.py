@@ -59,11 +59,11 @@ def test_a_license_of_a_sites_own_key_is_valid_where_the_key_is_trusted(
     assert "streams 4" in shown.stdout
 
 
-def test_showing_a_license_that_is_not_valid_ends_with_1_and_the_reason(tmp_path: Path) -> None:
+def test_showing_a_license_that_is_not_valid_ends_with_3_and_the_reason(tmp_path: Path) -> None:
     out = issued(tmp_path)
     out.write_bytes(out.read_bytes().replace(b"Ann", b"Bob"))
     result = run("show", out)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "was changed" in result.stdout or "not trusted" in result.stdout
 
 
