@@ -80,6 +80,7 @@ def _show(client: EngineClient, options: GuiOptions) -> int:
     from PySide6.QtGui import QIcon
     from PySide6.QtWidgets import QApplication
 
+    from app.milestones import Milestones
     from ui.bridge.bridge import EngineBridge
     from ui.bridge.previews import PreviewBook
     from ui.shell.main_window import MainWindow
@@ -101,6 +102,8 @@ def _show(client: EngineClient, options: GuiOptions) -> int:
             theme.set_mode(options.theme)
         if options.picture is not None:
             window.resize(*_PICTURE_SIZE)
+        milestones = Milestones(window)
+        bridge.telemetry_changed.connect(milestones.on_telemetry)
         window.show()
         bridge.start()
         _leave_on_signal(app)

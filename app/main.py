@@ -2,21 +2,25 @@
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
-from app.commands.compile import compile_command
-from app.commands.demo import demo_command
-from app.commands.gui import gui_command
-from app.commands.inspect import inspect_command
-from app.commands.license import license_app
-from app.commands.plugins import plugins_command
-from app.commands.run import run_command
-from app.commands.serve import serve_command
 from app.exit_codes import INTERRUPTED, USAGE, exit_code_of
 from engine.errors import EngineError
 
 __all__ = ("main", "make_app")
+
+_VERBS = {
+    "gui": "app.commands.gui:gui_command",
+    "run": "app.commands.run:run_command",
+    "demo": "app.commands.demo:demo_command",
+    "serve": "app.commands.serve:serve_command",
+    "compile": "app.commands.compile:compile_command",
+    "inspect": "app.commands.inspect:inspect_command",
+    "plugins": "app.commands.plugins:plugins_command",
+    "license": "app.commands.license:license_app",
+}
 
 # typer carries its own copy of click, or uses the installed one, depending on its version.
 _UsageProblem: type[Exception] = next(
@@ -24,8 +28,8 @@ _UsageProblem: type[Exception] = next(
 )
 
 
-def make_app() -> typer.Typer:
-    """Put the verbs together."""
+def make_app(verbs: Sequence[str] = tuple(_VERBS)) -> typer.Typer:
+    """Put verbs together; only their modules are imported."""
     app = typer.Typer(
         name="penstock",
         help="Run compiled neural networks on many live streams and see where the time goes.",
@@ -33,26 +37,25 @@ def make_app() -> typer.Typer:
         add_completion=True,
         pretty_exceptions_enable=False,
     )
-    app.command("gui")(gui_command)
-    app.command("run")(run_command)
-    app.command("demo")(demo_command)
-    app.command("serve")(serve_command)
-    app.command("compile")(compile_command)
-    app.command("inspect")(inspect_command)
-    app.command("plugins")(plugins_command)
-    app.add_typer(license_app, name="license")
+    app.callback()(_nothing)
+    for verb in verbs:
+        module, _, name = _VERBS[verb].partition(":")
+        command = getattr(import_module(module), name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=verb)
+        else:
+            app.command(verb)(command)
     return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; errors become one line on stderr and an exit code."""
-    command = typer.main.get_command(make_app())
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # The verb that is asked for is enough: the window must not wait for the compiler's imports.
+    verbs = given[:1] if given and given[0] in _VERBS else tuple(_VERBS)
+    command = typer.main.get_command(make_app(verbs))
     try:
-        outcome = command.main(
-            args=list(sys.argv[1:] if arguments is None else arguments),
-            prog_name="penstock",
-            standalone_mode=False,
-        )
+        outcome = command.main(args=given, prog_name="penstock", standalone_mode=False)
     except EngineError as error:
         print(f"penstock: {error}", file=sys.stderr)
         return exit_code_of(error)
@@ -64,6 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return outcome if isinstance(outcome, int) else 0
+
+
+def _nothing() -> None:
+    """Run compiled neural networks on many live streams and see where the time goes."""
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ from typing import Annotated
 import typer
 
 from app.display import has_display
-from app.headless import check_report_place, run_project, write_report
-from app.report_table import print_report
 from engine.client import EngineClient
 from engine.process import python_command
 from resources import resource_path
@@ -37,6 +35,9 @@ def demo_command(
         from app.gui import GuiOptions, run_gui
 
         return run_gui(GuiOptions(project=project, is_started=True))
+    from app.headless import check_report_place, run_project, write_report
+    from app.report_table import print_report
+
     print("There is no display, so the demo runs here in the terminal.", flush=True)
     check_report_place(out / "report.json")
     photographer = _Photographer(out / "window.png")

@@ -13,7 +13,7 @@ from engine.accelerator._model import Model
 from engine.accelerator.errors import FrameTypeError, OptionTypeError
 from engine.accelerator.options import ClientOptions, SchedulerOptions
 from engine.dfp import Dfp
-from engine.errors import EngineTimeoutError, InvalidArgumentError
+from engine.errors import ClosedError, EngineTimeoutError, InvalidArgumentError
 from engine.lanes import Completed, LaneChannel
 
 __all__ = ("SyncAccl",)
@@ -95,6 +95,9 @@ class SyncAccl(Accl):
                 "room, or wait longer",
                 model_idx=model_idx,
             ) from error
+        except ClosedError:
+            self._program.check_open()  # says it better
+            raise
 
     def receive(self, model_idx: int = 0, timeout: float | None = None) -> Outputs:
         """Receive the outputs of the oldest frame sent and not yet received.
@@ -125,6 +128,9 @@ class SyncAccl(Accl):
                 "that a frame was sent",
                 model_idx=model_idx,
             ) from error
+        except ClosedError:
+            self._program.check_open()  # says it better
+            raise
         return _outputs_of(model, completed)
 
     def run(

@@ -11,6 +11,7 @@ from engine.protocol import FrameFormat, FrameKind
 __all__ = ("check_format", "frame_bytes", "frame_view")
 
 _DTYPES = {FrameKind.IMAGE: ("uint8",), FrameKind.LINE: ("uint16", "float32")}
+_NAMES = {FrameKind.IMAGE: "picture", FrameKind.LINE: "line"}
 _SIZE_LIMIT_BYTES = 512 * 1024 * 1024
 
 
@@ -45,9 +46,8 @@ def frame_view(buffer: memoryview, frame_format: FrameFormat) -> Frame:
 def _problem(frame_format: FrameFormat) -> str:
     shape, kind = frame_format.shape, frame_format.kind
     if frame_format.dtype not in _DTYPES[kind]:
-        return (
-            f"values of a {kind.value} are {' or '.join(_DTYPES[kind])}, not {frame_format.dtype}"
-        )
+        wanted = " or ".join(_DTYPES[kind])
+        return f"the values of a {_NAMES[kind]} are {wanted}, not {frame_format.dtype}"
     if any(size < 1 for size in shape):
         return f"shape {shape} has an axis without values"
     if kind is FrameKind.IMAGE and (len(shape) != 3 or shape[2] != 3):

@@ -82,12 +82,14 @@ def _run(link: HostLink, order: Open) -> int:
     """Load the driver and work with it; it is closed whatever happens."""
     with _blaming(order.driver, "being loaded"):
         driver = load_driver(Path(order.folder), order.module, order.driver)
-    is_closed_well = False
     try:
         _deliver(driver, link, order)
-    finally:
-        is_closed_well = _close(driver, order.driver)
-    return 0 if is_closed_well else _EXIT_FAILED
+    except StopRequestedError:
+        log.debug("stopping")
+    except BaseException:
+        _close(driver, order.driver)
+        raise
+    return 0 if _close(driver, order.driver) else _EXIT_FAILED
 
 
 def _deliver(driver: BaseDriver, link: HostLink, order: Open) -> None:

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 import msgspec
 
@@ -28,7 +29,7 @@ from engine.drivers.messages import (
     decode_from_host,
     encode,
 )
-from engine.drivers.parameters import complete_parameters
+from engine.drivers.parameters import complete_parameters, resolve_paths
 from engine.errors import (
     BrokenError,
     ClosedError,
@@ -92,7 +93,7 @@ class DriverProcess:
             folder=entry.folder,
             module=entry.module,
             stream=stream,
-            parameters=complete_parameters(entry, parameters),
+            parameters=resolve_paths(entry, complete_parameters(entry, parameters), Path.cwd()),
             is_held_back=hold_back,
         )
         self._slots = slots
@@ -104,6 +105,7 @@ class DriverProcess:
         self._ring: SlotRing | None = None
         self._format: FrameFormat | None = None
         self._next_id = 0
+        self._was_started = False
         self._is_over = False
         self._outcome: Outcome | None = None
 
@@ -126,8 +128,9 @@ class DriverProcess:
         OutputError
             When there is not enough shared memory.
         """
-        if self._child is not None:
+        if self._was_started:
             raise WrongStateError("a driver process runs once; make another one")
+        self._was_started = True
         try:
             self._launch()
             self._send(self._order)
@@ -322,8 +325,9 @@ class DriverProcess:
 
     def _say_goodbye(self, channel: Channel, deadline: Deadline) -> None:
         """Ask the host to leave, and hear it out so that it is never stuck in sending."""
-        try:
+        with contextlib.suppress(PeerGoneError):  # its last words may still be there
             channel.send_bytes(encode(Stop()), deadline.left_s())
+        try:
             while deadline.left_s():
                 data = channel.recv_bytes(deadline.left_s())
                 message = None if data is None else decode_from_host(data)

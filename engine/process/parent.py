@@ -15,6 +15,7 @@ from engine.process.waiting import wait_readable
 __all__ = ("leave_with_parent",)
 
 _PR_SET_PDEATHSIG = 1
+_LOOK_EVERY_S = 0.2
 _EXIT_CODE = 128 + signal.SIGTERM
 
 
@@ -47,9 +48,12 @@ def leave_with_parent(parent_pid: int, *, grace_s: float = 5.0) -> None:
 def _watch(grace_s: float, parent_pid: int, sentinel: int | None) -> None:
     if sentinel is not None:
         wait_readable([sentinel], None)
-    else:
+    elif sys.platform == "win32":
         with contextlib.suppress(psutil.Error):
             psutil.Process(parent_pid).wait()
+    else:  # Linux before 5.3 and macOS: an orphan has another parent, and nothing tells it so
+        while os.getppid() == parent_pid:
+            threading.Event().wait(_LOOK_EVERY_S)
     os.kill(os.getpid(), signal.SIGTERM)
     _leave(grace_s)
 

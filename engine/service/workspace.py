@@ -14,12 +14,12 @@ import msgspec
 
 from engine.config import EngineSettings, Project, load_project, save_project
 from engine.drivers import DriverCatalog
-from engine.errors import ConfigError, EngineError, OutputError
+from engine.errors import ConfigError, EngineError, LicenseError, OutputError
 from engine.lanes import DeviceLanes
-from engine.license import bundled_license, license_state
+from engine.license import license_state, load_license_file, read_license
 from engine.pipeline import Recorder, make_report
 from engine.plugins import PluginRegistry, ProcessingPlugin
-from engine.protocol import EnginePhase, RecorderState, Report, Result
+from engine.protocol import EnginePhase, LicenseState, RecorderState, Report, Result
 from engine.service.programs import ProgramShelf
 from engine.service.store import StateStore
 from engine.service.streams import StreamDesk
@@ -149,22 +149,19 @@ class Workspace:
         """Use a license file; an invalid one is refused and the one in use stays."""
         if path:
             file = Path(path).expanduser().resolve()
-            state = license_state(_read(file), str(file))
-            if not state.is_valid:
-                raise ConfigError(state.problem, path="engine.license", file=str(file))
+            read_license(load_license_file(file), what=f"license file {file}")
         self.edit_engine(license=path)
         self._use_license(path)
 
     def _use_license(self, path: str) -> None:
         if not path:
-            self.store.set(license=license_state(bundled_license(), ""))
+            self.store.set(license=license_state(None))
             return
         file = self.resolve(path)
         try:
-            self.store.set(license=license_state(_read(file), str(file)))
-        except EngineError as error:
-            state = license_state(b"", str(file))
-            self.store.set(license=msgspec.structs.replace(state, problem=str(error)))
+            self.store.set(license=license_state(load_license_file(file), str(file)))
+        except LicenseError as error:
+            self.store.set(license=LicenseState(problem=str(error), path=str(file)))
 
     # -- plugins ---------------------------------------------------------------------------
 
@@ -292,10 +289,3 @@ class Workspace:
     def _recording_failed(self, problem: str) -> None:
         self._recorder_problem = problem
         self.publish_recorder()
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()[: 1 << 20]
-    except OSError as error:
-        raise ConfigError(f"license file {file} cannot be read: {error.strerror}") from error

@@ -21,6 +21,8 @@ LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 0.02
 NOISE = 0.05
 DROPOUT = 0.4
+SMOOTHING = 0.2
+"""Part of the target that is spread over all classes: keeps the network from being too sure."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def _gradients(
         gates.append(((raw > 0) & is_kept).astype(np.float32) / np.float32(1 - DROPOUT))
         layers.append(raw * gates[-1])
     error = _softmax(layers[-1] @ weights[-1] + offsets[-1])
-    error[np.arange(len(targets)), targets] -= 1
+    error -= np.float32(SMOOTHING / error.shape[1])
+    error[np.arange(len(targets)), targets] -= np.float32(1 - SMOOTHING)
     error /= len(targets)
     by_weight, by_offset = [], []
     for index in reversed(range(len(weights))):

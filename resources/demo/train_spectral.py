@@ -2,7 +2,7 @@
 
     python resources/demo/train_spectral.py [FOLDER FOR spectral.onnx]
 
-Takes about a minute on one core, and gives the same numbers again on the same machine.
+Takes less than a minute on one core, and gives the same numbers again on the same machine.
 `build_programs.py` makes the program from the ONNX file.
 """
 
@@ -13,11 +13,11 @@ from pathlib import Path
 # Sums in another order give other digits: one thread, so that the card is the same every time.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np  # noqa: E402  (the number of threads is read when NumPy is loaded)
-import onnx  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
-from spectral_network import Network, export, probabilities, train  # noqa: E402
-from spectral_scene import (  # noqa: E402
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from spectral_network import Network, export, probabilities, train
+from spectral_scene import (
     CONTEXT,
     GUARD,
     LABELS,
@@ -173,24 +173,24 @@ pixels have one of 16 labels.
 Neighboring pixels of one field are almost copies of each other. A test on randomly chosen pixels
 gives figures far above 90 % that say nothing, so test and training pixels are apart:
 
-- **Guarded blocks**: about a quarter of the scene, in blocks of 12 x 12 pixels chosen at random, is for
-  testing. A band of {band} pixels around each block is used for nothing. No pixel that a test
-  pixel's features touch touches a training pixel's features. The model in the demo was trained on
-  the rest.
+- **Guarded blocks**: blocks of 12 x 12 pixels, chosen at random, are for testing. A band of {band}
+  pixels around each is used for nothing; features of test and training pixels share no pixel. The
+  model in the demo was trained on the rest.
 - **Half of the scene**: training on the left half, testing on the right half, the same band between
   them. The fields there are other fields, some classes exist in one half only. This tells how
   little such a model knows about a place that it has not seen. (A separate training, not in the
   demo.)
 
-Which blocks are for testing follows from counts of labels alone. The size of the network, dropout and
-the number of epochs were chosen on other random divisions of the same scene, so that the first
-figure is still slightly too good.
+Which blocks are for testing follows from counts of labels alone. The size of the network, dropout,
+smoothing and the number of epochs were chosen on other random divisions of the same scene, so that
+the first figure is still slightly too good.
 
 | test | training pixels | test pixels | overall accuracy | mean of the classes' accuracies |
 |---|---|---|---|---|
 {summary}
 
-Of the test pixels in blocks, {sure} reach the threshold of {threshold}, and {sure_right} of those are right.
+Of the test pixels in blocks, {sure} reach the threshold of {threshold}, and {sure_right} of those
+are right.
 
 ## By class
 
@@ -202,12 +202,12 @@ Accuracy is the share of a class's test pixels that are found (recall).
 
 ## Limits
 
-- The model has to give one of 16 names. {unlabeled} of the scene have no label: roads, houses, other
-  crops, and fields nobody walked. {unlabeled_sure} of those pixels still reach the threshold and are
-  shown with a name; whether it is true nobody knows.
+- The model has to give one of 16 names. {unlabeled} of the scene have no label: roads, houses,
+  other crops, and fields nobody walked. {unlabeled_sure} of those pixels still reach the threshold
+  and are shown with a name; whether it is true nobody knows.
 - Where few pixels were tested, a class's figure is mostly chance.
-- The kinds of corn and the kinds of soybean differ by how the field was tilled and were young plants on
-  mostly bare soil: they are the ones that are mixed up.
+- The kinds of corn and the kinds of soybean differ by how the field was tilled, and were young
+  plants on mostly bare soil: they are the ones that are mixed up.
 - A probability is not calibrated; do not read it as one.
 
 ## Train again
@@ -215,8 +215,8 @@ Accuracy is the share of a class's test pixels that are found (recall).
     python resources/demo/train_spectral.py build/demo
     python resources/demo/build_programs.py build/demo spectral
 
-This takes about a minute on one core; with the same NumPy on the same machine the figures come out
-the same.
+This takes less than a minute on one core; with the same NumPy on the same machine the figures come
+out the same.
 """
 
 if __name__ == "__main__":

@@ -77,14 +77,14 @@ def main() -> None:
         feed(names, start_s - 60 + index / 5, rng, tabs)
     kinds: dict[str, list[float]] = {"pictures only": [], "plots too": [], "all": []}
     for index in range(TICKS):
-        began = time.perf_counter()
+        began = time.thread_time()
         if index % 6 == 0:
             feed(names, time.monotonic(), rng, tabs, wall, inspector)
         wall.tick()
         tabs._refreshed_ns = 0 if index % 3 == 0 else time.monotonic_ns()
         tabs.tick()
         app.processEvents()
-        took_ms = (time.perf_counter() - began) * 1e3
+        took_ms = (time.thread_time() - began) * 1e3
         kinds["all"].append(took_ms)
         kinds["plots too" if index % 3 == 0 else "pictures only"].append(took_ms)
     report(count, kinds)
@@ -102,7 +102,7 @@ def feed(names: list[str], at_s: float, rng: np.random.Generator, *parts: object
 
 
 def report(count: int, kinds: dict[str, list[float]]) -> None:
-    print(f"{count} tiles of 640x360 with {len(LABELS)} boxes, window 1440x900, ms per tick")
+    print(f"{count} tiles of 640x360 with {len(LABELS)} boxes, window 1440x900, CPU ms per tick")
     for name, values in kinds.items():
         p50, p95, p99 = np.percentile(values, (50, 95, 99))
         print(f"  {name:14s} p50 {p50:5.2f}  p95 {p95:5.2f}  p99 {p99:5.2f}  n {len(values)}")

@@ -29,11 +29,10 @@ class ListRow(QFrame):
         self._title = label(role="heading", wrap=True)
         self._word = label(role="caption", name="word")
         self._detail = label(role="caption", name="detail", wrap=True)
-        second = row(self._word, self._detail)
-        second.setStretch(1, 1)
-        lines = column(self._title, second, spacing=0)
+        lines = column(self._title, self._word, self._detail, spacing=0)
         layout = row(self._icon, lines, *beside, spacing=SPACE_S)
         layout.setStretch(1, 1)
+        layout.setAlignment(self._icon, Qt.AlignmentFlag.AlignTop)
         layout.setContentsMargins(SPACE_S, SPACE_S, SPACE_S, SPACE_S)
         self.setLayout(layout)
 

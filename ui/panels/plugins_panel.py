@@ -25,9 +25,11 @@ class PluginsPanel(Panel):
     ) -> None:
         super().__init__(theme, parent=parent)
         self._view_model = view_model
-        self._probe = IconButton(theme, "refresh-cw", self.tr("Probe again"))
-        self._probe.set_words(
-            self.tr("Probe again"), self.tr("Try every plugin in a child process")
+        self._probe = IconButton(
+            theme,
+            "refresh-cw",
+            self.tr("Try every plugin in a child process"),
+            text=self.tr("Probe again"),
         )
         self._probe.setObjectName("probe")
         self._probe.clicked.connect(self._on_probe)

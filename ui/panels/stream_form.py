@@ -203,6 +203,9 @@ class StreamForm(QWidget):
         has_own = draft.threshold is not None
         self._own_threshold.set_on(has_own)
         self._threshold_box.setEnabled(has_own)
+        self._threshold.set_title(
+            self.tr("Threshold, own") if has_own else self.tr("Threshold, program's")
+        )
         own = draft.threshold
         self._threshold_box.setValue(self._view_model.program_threshold if own is None else own)
 
@@ -222,7 +225,8 @@ class StreamForm(QWidget):
     def _show_buttons(self) -> None:
         model = self._view_model
         is_new, is_changed = model.is_new, model.is_changed
-        self._title.setText(self.tr("New stream") if is_new else model.selected)
+        self._title.setText(self.tr("New stream"))
+        self._title.setVisible(is_new)
         text = self.tr("Add stream") if is_new else self.tr("Apply")
         if model.will_restart:
             text = self.tr("Apply, restarts the stream")

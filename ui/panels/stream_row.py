@@ -1,6 +1,6 @@
 """One stream in the list of streams."""
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy
 
@@ -36,6 +36,7 @@ class StreamRowWidget(QFrame):
         self._detail.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.start_stop = IconButton(theme, "play", self.tr("Start %s") % name)
         self.start_stop.setObjectName("start_stop")
+        self.start_stop.setIconSize(QSize(16, 16))
         self.start_stop.clicked.connect(self._on_start_stop)
         self.toggle = ToggleSwitch(theme, self.tr("%s takes part in Run") % name)
         self.toggle.setToolTip(self.tr("On: Run starts this stream"))
@@ -46,6 +47,7 @@ class StreamRowWidget(QFrame):
         lines = column(row(self._title, 1, self._rate), second, spacing=0)
         layout = row(self._sign, lines, self.start_stop, self.toggle, spacing=SPACE_S)
         layout.setStretch(1, 1)
+        layout.setAlignment(self._sign, Qt.AlignmentFlag.AlignTop)
         layout.setContentsMargins(SPACE_S, SPACE_S, SPACE_S, SPACE_S)
         self.setLayout(layout)
 

@@ -40,6 +40,7 @@ class CalmSpinBox(QSpinBox):
         super().__init__()
         self.setRange(-_WIDE, _WIDE)
         self.setMinimumWidth(_NARROWEST_PX)
+        self.lineEdit().setTextMargins(SPACE_XS + 2, 0, 0, 0)
         self.setKeyboardTracking(False)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -54,6 +55,7 @@ class CalmDoubleSpinBox(QDoubleSpinBox):
         super().__init__()
         self.setRange(-_WIDE, _WIDE)
         self.setMinimumWidth(_NARROWEST_PX)
+        self.lineEdit().setTextMargins(SPACE_XS + 2, 0, 0, 0)
         self.setDecimals(4)
         self.setKeyboardTracking(False)
 

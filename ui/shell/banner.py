@@ -1,7 +1,7 @@
 """The strip below the header that says something stopped the work, with the way out of it."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QWidget
+from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
 
 from ui.shell.buttons import IconLabel, TextButton
 from ui.shell.layouts import label, row
@@ -20,7 +20,8 @@ class EngineBanner(QFrame):
         super().__init__(parent)
         self.setObjectName("engine_banner")
         set_role(self, "banner")
-        self._text = label(name="engine_banner_text", wrap=True)
+        self._text = label(name="engine_banner_text")
+        self._text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._restart = TextButton(
             theme, self.tr("Restart engine"), icon_name="rotate-ccw", role="primary"
         )
@@ -39,6 +40,7 @@ class EngineBanner(QFrame):
         sentence = f"{sentence[:1].upper()}{sentence[1:]}."
         rest = self.tr("Pictures and figures are the last ones; the project is kept.")
         self._text.setText(f"{sentence} {rest}")
+        self._text.setToolTip(self._text.text())
         self._restart.setVisible(can_restart)
         self._restart.setEnabled(True)
         self.show()

@@ -94,7 +94,7 @@ class TextButton(QPushButton):
         if role:
             set_role(self, role)
         if icon_name:
-            self.setIconSize(QSize(16, 16))
+            self.setIconSize(QSize(20, 16))
             self._draw()
             theme.changed.connect(self._draw)
 

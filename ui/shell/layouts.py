@@ -82,6 +82,7 @@ def label(text: str = "", *, role: str = "", name: str = "", wrap: bool = False)
     """Return a label that never takes text for rich text."""
     made = QLabel(text)
     made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setIndent(0)
     made.setWordWrap(wrap)
     if wrap:
         made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
@@ -135,6 +136,10 @@ class Field(QWidget):
         self.editor.setObjectName(name)
         self._problem.setObjectName(f"{name}_problem")
 
+    def set_title(self, title: str) -> None:
+        """Change the label above the field."""
+        self._title.setText(title)
+
     @property
     def problem(self) -> str:
         """The sentence shown below the field."""
@@ -144,7 +149,8 @@ class Field(QWidget):
         """Say what is wrong; empty when nothing is."""
         self._problem.setText(sentence)
         self._problem.setVisible(bool(sentence))
-        set_tone(self.editor, "error" if sentence else "")
+        target = self.editor.focusProxy() or self.editor
+        set_tone(target, "error" if sentence else "")
 
 
 class StateBadge(QWidget):

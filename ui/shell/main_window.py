@@ -2,6 +2,7 @@
 
 from typing import cast
 
+import msgspec
 from PySide6.QtCore import QSettings, Qt, QTimer, Slot
 from PySide6.QtGui import (
     QAction,
@@ -19,6 +20,7 @@ from engine.protocol import (
     LogEntry,
     SetPreview,
     Snapshot,
+    StreamPhase,
     Telemetry,
 )
 from ui.bridge.bridge import EngineBridge
@@ -251,14 +253,17 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def _on_snapshot(self, snapshot: Snapshot) -> None:
         self._run.set_snapshot(snapshot)
+        self._show_snapshot(snapshot)
+        self._status.show_snapshot(snapshot, is_alive=self._run.is_alive)
+        self._show_figures()
+        self._show_run()
+
+    def _show_snapshot(self, snapshot: Snapshot) -> None:
         self._wall.set_snapshot(snapshot)
         self._inspector.set_snapshot(snapshot)
         self._panels.set_snapshot(snapshot)
         if self._tabs is not None:
             self._tabs.set_snapshot(snapshot)
-        self._status.show_snapshot(snapshot, is_alive=self._run.is_alive)
-        self._show_figures()
-        self._show_run()
 
     @Slot(object)
     def _on_telemetry(self, telemetry: Telemetry) -> None:
@@ -286,6 +291,10 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def _on_engine_died(self, outcome: str) -> None:
         self._run.set_alive(False)
+        self._telemetry = None
+        ended = _without_engine(self._run.snapshot, self.tr("The engine ended."))
+        self._show_snapshot(ended)
+        self._show_figures()
         self._banner.say(outcome, can_restart=self._bridge.can_restart)
         self._actions.restart_engine.setEnabled(self._bridge.can_restart)
         self._status.show_snapshot(self._run.snapshot, is_alive=False)
@@ -410,3 +419,15 @@ class MainWindow(QMainWindow):
     def _close_now(self) -> None:
         self._may_close = True
         self.close()
+
+
+def _without_engine(snapshot: Snapshot, reason: str) -> Snapshot:
+    """Return the state as it is when nothing runs any more: streams that did have failed."""
+    still = (StreamPhase.STOPPED, StreamPhase.FINISHED, StreamPhase.FAILED)
+    streams = tuple(
+        stream
+        if stream.phase in still
+        else msgspec.structs.replace(stream, phase=StreamPhase.FAILED, message=reason)
+        for stream in snapshot.streams
+    )
+    return msgspec.structs.replace(snapshot, streams=streams)

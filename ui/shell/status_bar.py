@@ -73,6 +73,9 @@ class StatusBar(QStatusBar):
 
     def show_telemetry(self, telemetry: Telemetry | None, cpu_count: int) -> None:
         """Show load and advice."""
+        has_figures = telemetry is not None and bool(telemetry.processes)
+        self._load.setVisible(has_figures)
+        self._memory.setVisible(has_figures)
         self._load.setText(self.tr("CPU %s") % load_text(telemetry, cpu_count))
         self._memory.setText(memory_text(telemetry))
         advice = telemetry.advice if telemetry is not None else ""

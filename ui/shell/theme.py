@@ -29,7 +29,7 @@ __all__ = ("Theme", "ThemeMode", "app_font", "set_role", "set_tone", "style_shee
 
 log = logging.getLogger(__name__)
 
-_FONT_FILES = ("fonts/Inter-Regular.woff2", "fonts/Inter-SemiBold.woff2")
+_FONT_FILES = ("fonts/PenstockSans-Regular.woff2", "fonts/PenstockSans-SemiBold.woff2")
 
 
 class ThemeMode(StrEnum):
@@ -120,11 +120,10 @@ class Theme(QObject):
 
 
 def app_font(points: float = BODY_PT, *, is_strong: bool = False) -> QFont:
-    """Return the application's font with tabular figures, in points."""
+    """Return the application's font in points; its figures all have the same width."""
     font = QFont(QGuiApplication.font())
     font.setPointSizeF(points)
     font.setWeight(QFont.Weight.DemiBold if is_strong else QFont.Weight.Normal)
-    font.setFeature(QFont.Tag("tnum"), 1)
     return font
 
 
@@ -136,9 +135,9 @@ def _base_font() -> QFont:
             log.warning("the bundled typeface %s cannot be read; the desktop's is used", file)
             break
     else:
-        system.setFamilies(["Inter", system.family()])
-    QGuiApplication.setFont(system)
-    return app_font()
+        system.setFamilies(["Penstock Sans", system.family()])
+    system.setPointSizeF(BODY_PT)
+    return system
 
 
 def set_role(widget: QWidget, role: str) -> None:
@@ -227,7 +226,7 @@ QLabel[role="title"] { font-size: $title; font-weight: 600; }
 QLabel[role="heading"] { font-weight: 600; }
 QLabel[role="caption"] { font-size: $caption; color: $muted; }
 QLabel[role="field"] { font-size: $caption; color: $muted; }
-QLabel[role="fact"] { font-size: $caption; color: $muted; padding-top: 2px; }
+QLabel[role="fact"] { font-size: $caption; color: $muted; padding: 2px 0 0 0; }
 QLabel[role="figure"] { font-size: $figure; font-weight: 600; }
 QLabel[role="muted"] { color: $muted; }
 QLabel[role="problem"] { font-size: $caption; color: $error; }
@@ -288,9 +287,7 @@ QComboBox QAbstractItemView {
 QComboBox::drop-down { border: none; width: 24px; }
 QComboBox::down-arrow { image: url("$down"); width: 12px; height: 12px; }
 QAbstractSpinBox { padding: 4px 24px 4px 0; max-height: 20px; }
-QAbstractSpinBox QLineEdit {
-    border: none; background: transparent; padding: 0 0 0 8px; min-height: 0;
-}
+QAbstractSpinBox QLineEdit { border: none; background: transparent; padding: 0; min-height: 0; }
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {
     subcontrol-origin: border; border: none; background: transparent; width: 24px;
 }

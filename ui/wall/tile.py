@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
@@ -24,7 +25,9 @@ __all__ = ("Tile",)
 
 log = logging.getLogger(__name__)
 
+_LEGEND_NS = 500_000_000
 _DIM = 150
+_DIM_FROZEN = 40
 _DIM_BEHIND_TEXT = 215
 
 
@@ -55,8 +58,9 @@ class Tile(QWidget):
         self._badge = ""
         self._is_selected = False
         self._has_overlays = True
-        self._is_smooth = False
+        self._is_frozen = False
         self._last_new_ns = 0
+        self._legend_at_ns = 0
         self._is_broken = False
         self._caption = Lettering.caption()
         self._body = Lettering.body()
@@ -105,7 +109,13 @@ class Tile(QWidget):
         self._last_new_ns = now_ns
         was_dimmed = bool(self._badge)
         self._badge = ""
-        self._content = prepare(preview, self._colors)
+        content = prepare(preview, self._colors)
+        if content.is_waterfall and content.legend and self._content.legend:
+            if now_ns - self._legend_at_ns < _LEGEND_NS:
+                content = replace(content, legend=self._content.legend)
+            else:
+                self._legend_at_ns = now_ns
+        self._content = content
         self.update(self.rect() if was_dimmed else self._picture_area())
 
     def set_selected(self, is_selected: bool) -> None:
@@ -123,7 +133,7 @@ class Tile(QWidget):
 
     def set_frozen(self, since: str, now_ns: int) -> None:
         """Dim the picture and say since when it stands still; empty shows live pictures again."""
-        self._is_smooth = bool(since)
+        self._is_frozen = bool(since)
         self._last_new_ns = now_ns
         self._set_badge(f"frozen since {since}" if since else "")
 
@@ -132,7 +142,7 @@ class Tile(QWidget):
 
         Called with every tick; repaints only when the words change.
         """
-        if self._is_smooth:
+        if self._is_frozen:
             return
         if self._state.phase is not StreamPhase.RUNNING or self._content.picture is None:
             self._set_badge("")
@@ -203,7 +213,7 @@ class Tile(QWidget):
             self._paint_picture(painter)
         if dirty.intersects(strip_area):
             painter.fillRect(strip_area, QColor(tokens.surface))
-            is_stalled = bool(self._badge) and not self._is_smooth
+            is_stalled = bool(self._badge) and not self._is_frozen
             draw_strip(
                 painter,
                 QRectF(strip_area),
@@ -233,15 +243,18 @@ class Tile(QWidget):
                 tokens,
             )
         elif self._badge:
-            self._dim(painter, area, _DIM)
-            draw_badge(painter, QRectF(area), self._badge, self._body, tokens)
+            self._dim(painter, area, _DIM_FROZEN if self._is_frozen else _DIM)
+            place = QRectF(area)
+            if self._is_frozen:
+                place.setHeight(min(place.height(), 2 * self._body.height + 24))
+            draw_badge(painter, place, self._badge, self._body, tokens)
 
     def _paint_content(self, painter: QPainter, area: QRect, *, has_overlays: bool) -> None:
         content, picture = self._content, self.picture_rect()
         if content.picture is None:
             return
         hint = QPainter.RenderHint.SmoothPixmapTransform
-        painter.setRenderHint(hint, self._is_smooth and not content.is_waterfall)
+        painter.setRenderHint(hint, self._is_frozen and not content.is_waterfall)
         painter.drawImage(picture, content.picture)
         legend = split(QRectF(area))[1] if content.is_waterfall else None
         if self._has_overlays and has_overlays:

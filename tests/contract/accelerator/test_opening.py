@@ -145,20 +145,21 @@ def test_shutdown_may_be_called_twice_and_ends_every_use(cls, identity, frame):
     accl.shutdown()
     accl.shutdown()
     calls = {
-        SyncAccl: [lambda: accl.run(frame(0)), lambda: accl.send(frame(0)), accl.receive],
-        AsyncAccl: [
-            accl_call
-            for accl_call in (
-                lambda: accl.connect_input(lambda: None),
-                lambda: accl.connect_output(print),
-                lambda: accl.wait(),
-            )
+        SyncAccl: lambda: [
+            lambda: accl.run(frame(0)),
+            lambda: accl.send(frame(0)),
+            lambda: accl.receive(),
         ],
-        MultiStreamAsyncAccl: [
+        AsyncAccl: lambda: [
+            lambda: accl.connect_input(lambda: None),
+            lambda: accl.connect_output(print),
+            lambda: accl.wait(),
+        ],
+        MultiStreamAsyncAccl: lambda: [
             lambda: accl.connect_streams(lambda i: None, lambda i, y: None, 1),
             lambda: accl.wait(),
         ],
-    }[cls]
+    }[cls]()
     for call in [*calls, accl.inport_assignment, lambda: accl.set_preprocessing_model(b"")]:
         with pytest.raises(RuntimeError, match="was shut down"):
             call()

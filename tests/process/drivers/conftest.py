@@ -40,7 +40,8 @@ class Driver(BaseDriver):
     def open(self, parameters):
         self.frames = parameters["frames"]
         {open}
-        return FrameFormat(FrameKind.IMAGE, (4, 6, 3), "uint8", rate_hz=float(parameters["rate_hz"]))
+        rate_hz = float(parameters["rate_hz"])
+        return FrameFormat(FrameKind.IMAGE, (4, 6, 3), "uint8", rate_hz=rate_hz)
 
     def read(self, out):
         {read}
@@ -63,7 +64,7 @@ def make_driver(tmp_path: Path) -> Callable[..., DriverEntry]:
         *,
         name: str = "test",
         code: str = CODE,
-        open: str = "pass",
+        open: str = "pass",  # noqa: A002 - named after the driver's method
         read: str = "pass",
         close: str = "pass",
     ) -> DriverEntry:

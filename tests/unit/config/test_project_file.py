@@ -315,6 +315,14 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert seen == ["old"]
 
 
+def test_who_reads_the_old_file_reads_it_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    save_project(Project(name="old"), path)
+    with path.open() as reader:
+        save_project(Project(name="new"), path)
+        assert parse_project(reader.read()).name == "old"
+
+
 @pytest.fixture
 def closed_folder(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "closed"

@@ -9,7 +9,7 @@ from engine.protocol import FrameFormat, FrameKind
 @pytest.mark.parametrize(
     ("frame_format", "problem"),
     [
-        (FrameFormat(FrameKind.IMAGE, (4, 4, 3), "float32"), "values of a image are uint8"),
+        (FrameFormat(FrameKind.IMAGE, (4, 4, 3), "float32"), "the values of a picture are uint8"),
         (FrameFormat(FrameKind.IMAGE, (4, 4), "uint8"), r"\(height, width, 3\), not \(4, 4\)"),
         (FrameFormat(FrameKind.IMAGE, (4, 4, 4), "uint8"), r"\(height, width, 3\)"),
         (FrameFormat(FrameKind.IMAGE, (4, 0, 3), "uint8"), "an axis without values"),

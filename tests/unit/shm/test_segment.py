@@ -183,3 +183,19 @@ def test_the_reaper_leaves_what_an_owner_in_another_container_still_holds() -> N
             assert other.exists()
         finally:
             other.unlink()
+
+
+def test_elsewhere_segments_lie_in_the_temp_folder_and_are_filled_with_zeros(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(segment, "_SHARED_MEMORY", tmp_path / "missing")
+    monkeypatch.setattr(segment.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.delattr(os, "posix_fallocate")
+    with Segment.create(3_000_000, purpose="test") as made:
+        path = tmp_path / made.name
+        assert path.stat().st_size == 3_000_000
+        assert path.stat().st_blocks * 512 >= 3_000_000
+        with Segment.attach(made.name) as seen:
+            made.buffer[-1] = 4
+            assert seen.buffer[-1] == 4
+    assert not path.exists()

@@ -13,7 +13,7 @@ from engine.errors import (
     SegmentLostError,
     WrongStateError,
 )
-from engine.shm import Mailbox, Segment, SlotRing, SlotState
+from engine.shm import Mailbox, Segment, SlotRing, SlotState, layout
 
 Ends = tuple[SlotRing, SlotRing]
 
@@ -202,3 +202,16 @@ def test_a_ring_without_slots_or_bytes_is_refused(slots: int, slot_bytes: int) -
 def test_a_ring_larger_than_the_memory_gives_a_sentence() -> None:
     with pytest.raises(OutputError, match="no shared memory for 'ring of cam1'"):
         SlotRing.create(1000, 1 << 40, purpose="ring of cam1")
+
+
+def test_a_processor_that_reorders_memory_gets_fences(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    producer, consumer = ends
+    monkeypatch.setattr(layout, "_KEEPS_ORDER", False)
+    slot = producer.acquire()
+    assert slot is not None
+    producer.commit(slot, 1)
+    consumer.take(slot)
+    consumer.release(slot)
+    assert consumer.counts()[SlotState.FREE] == 3

@@ -36,6 +36,7 @@ def test_the_rate_falls_steadily_to_zero_when_events_stop() -> None:
     rates = [meter.rate_hz(2 * SECOND + tenth * SECOND // 10) for tenth in range(22)]
     assert rates[0] == pytest.approx(50)
     assert rates == sorted(rates, reverse=True)
+    assert rates[10] == pytest.approx(25, rel=0.02)  # a second of 50 events, a second of silence
     assert rates[-1] == 0.0
 
 

@@ -1,0 +1,120 @@
+"""Pre- and post-processing models on the host."""
+
+import numpy as np
+import onnx
+import pytest
+
+from engine import AsyncAccl, MultiStreamAsyncAccl, SyncAccl
+
+
+def as_path(model, tmp_path):
+    path = tmp_path / "extra.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("form", ["path", "text", "bytes", "object"])
+def test_the_post_model_is_a_path_bytes_or_an_onnx_model(form, identity, models, frame, tmp_path):
+    model = models.double("y", "z")
+    path = as_path(model, tmp_path)
+    given = {"path": path, "text": str(path), "bytes": path.read_bytes(), "object": model}[form]
+    with SyncAccl(identity) as accl:
+        accl.set_postprocessing_model(given)
+        assert accl.run(frame(3))[0, 0] == 6
+
+
+def test_the_pre_model_runs_before_the_device(identity, models, frame):
+    with SyncAccl(identity) as accl:
+        accl.set_preprocessing_model(models.double("raw", "x").SerializeToString())
+        assert accl.run(frame(3))[0, 0] == 6
+
+
+def test_both_work_in_every_class(identity, models, frame):
+    got = []
+    with AsyncAccl(identity) as accl:
+        accl.set_preprocessing_model(models.double("raw", "x"))
+        accl.set_postprocessing_model(models.double("y", "z"))
+        accl.connect_input(lambda: iter([frame(1), frame(2)]))
+        accl.connect_output(lambda z: got.append(z[0, 0]))
+        accl.wait()
+    with MultiStreamAsyncAccl(identity) as accl:
+        accl.set_preprocessing_model(models.double("raw", "x"))
+        accl.set_postprocessing_model(models.double("y", "z"))
+        frames = [iter([frame(1)]), iter([frame(2)])]
+        accl.connect_streams(lambda i: next(frames[i]), lambda i, z: got.append(z[0, 0]), 2)
+        accl.wait()
+    assert sorted(got) == [4, 4, 8, 8]
+    assert got[:2] == [4, 8]
+
+
+def test_outputs_are_joined_with_the_post_model_by_name_and_others_passed_through_in_front(
+    two_ports, models, frame
+):
+    with SyncAccl(two_ports) as accl:
+        accl.set_postprocessing_model(models.double("difference", "twice"))
+        total, twice = accl.run([frame(5), frame(3)])
+    assert (total[0, 0], twice[0, 0]) == (8, 4)
+
+
+def test_a_free_batch_is_accepted_and_a_fixed_one_is_not(identity, models, frame):
+    with SyncAccl(identity) as accl:
+        accl.set_postprocessing_model(models.double("y", "z", shape=("batch", 4)))
+        assert accl.run(frame(1))[0, 0] == 2
+        with pytest.raises(RuntimeError, match="works on batches of"):
+            accl.set_postprocessing_model(models.double("y", "z", shape=(8, 4)))
+
+
+@pytest.mark.parametrize("kind", ["pre", "post"])
+def test_no_model_is_a_runtime_error(kind, identity):
+    with (
+        SyncAccl(identity) as accl,
+        pytest.raises(RuntimeError, match=f"{kind}-processing model is None"),
+    ):
+        getattr(accl, f"set_{kind}processing_model")(None)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ("model.h5", ValueError, "no .onnx file"),
+        ("not_there.onnx", RuntimeError, "cannot be read"),
+        (b"rubbish", RuntimeError, "does not load"),
+        (7, TypeError, "is a int"),
+    ],
+)
+def test_a_model_that_cannot_be_used_is_named(given, error, words, identity):
+    with SyncAccl(identity) as accl, pytest.raises(error, match=words):
+        accl.set_preprocessing_model(given)
+
+
+@pytest.mark.parametrize(("kind", "flags"), [("pre", (False, True)), ("post", (True, False))])
+def test_extra_models_need_the_model_s_own_shapes(kind, flags, identity, models):
+    with SyncAccl(identity, use_model_shape=flags) as accl:
+        with pytest.raises(RuntimeError, match="use_model_shape"):
+            getattr(accl, f"set_{kind}processing_model")(models.double())
+
+
+@pytest.mark.expected_log
+def test_a_post_model_that_does_not_belong_to_the_program_fails_with_its_cause(
+    identity, models, frame
+):
+    with SyncAccl(identity) as accl:
+        accl.set_postprocessing_model(models.double("other", "z"))
+        with pytest.raises(RuntimeError, match="Failed to run the post-processing") as caught:
+            accl.run(frame(1))
+        assert isinstance(caught.value.__cause__, KeyError)
+    with AsyncAccl(identity) as accl:
+        accl.set_postprocessing_model(models.double("other", "z"))
+        accl.connect_input(lambda: iter([frame(1)]))
+        accl.connect_output(print)
+        with pytest.raises(RuntimeError, match="Failed to run the post-processing"):
+            accl.wait()
+
+
+def test_a_frame_that_does_not_fit_the_pre_model_is_named(identity, models):
+    with SyncAccl(identity) as accl:
+        accl.set_preprocessing_model(models.double("raw", "x"))
+        with pytest.raises(ValueError, match="'raw' of the pre-processing model"):
+            accl.run(np.zeros((1, 5), np.float32))
+        with pytest.raises(TypeError, match="takes float32"):
+            accl.run(np.zeros((1, 4)))
