@@ -30,17 +30,17 @@ from engine.drivers.messages import (
     encode,
 )
 from engine.drivers.parameters import complete_parameters, resolve_paths
+from engine.drivers.trust import MessageCheck
 from engine.errors import (
     BrokenError,
     ClosedError,
     DriverCrashedError,
-    DriverProtocolError,
     DriverTimeoutError,
     WrongStateError,
 )
 from engine.process import Channel, ChildProcess, Deadline, Outcome, PeerGoneError, python_command
 from engine.protocol import FrameFormat, LogEntry
-from engine.shm import SlotRing, SlotState
+from engine.shm import SlotRing
 
 __all__ = ("DriverProcess",)
 
@@ -104,7 +104,7 @@ class DriverProcess:
         self._child: ChildProcess | None = None
         self._ring: SlotRing | None = None
         self._format: FrameFormat | None = None
-        self._next_id = 0
+        self._check = MessageCheck(driver=entry.name, stream=stream)
         self._was_started = False
         self._is_over = False
         self._outcome: Outcome | None = None
@@ -185,7 +185,7 @@ class DriverProcess:
                 self._on_log(event.entry)
                 continue
             if isinstance(event, Opened):
-                event = self._nonsense("it opened its source twice")
+                event = self._check.nonsense("it opened its source twice")
             self._is_over = isinstance(event, Ended | Failed)
             return event
         return None
@@ -291,37 +291,13 @@ class DriverProcess:
             return None
         try:
             data = channel.recv_bytes(deadline.left_s())
-            return None if data is None else self._checked(decode_from_host(data))
+            return None if data is None else self._check.checked(decode_from_host(data), self._ring)
         except PeerGoneError:
             return Failed.of(self.died())
         except ClosedError:
             return None  # stopped by another thread
         except (BrokenError, msgspec.DecodeError) as error:
-            return self._nonsense(str(error))
-
-    def _checked(self, message: FromHost) -> FromHost:
-        """Let nothing through that could lead astray those who rely on it."""
-        if not isinstance(message, FrameReady):
-            return message
-        ring = self._ring
-        if ring is None or not 0 <= message.slot < ring.slots:
-            return self._nonsense(f"there is no slot {message.slot}")
-        if ring.state(message.slot) is not SlotState.READY:
-            return self._nonsense(f"slot {message.slot} is not ready")
-        if message.frame_id < self._next_id or message.captured_at_ns > message.ready_at_ns:
-            return self._nonsense(f"frame {message.frame_id} is out of order")
-        self._next_id = message.frame_id + 1
-        return message
-
-    def _nonsense(self, what: str) -> Failed:
-        return Failed.of(
-            DriverProtocolError(
-                f"driver {self._order.driver!r} of stream {self._order.stream!r} sent something "
-                f"that makes no sense: {what}; start the stream again",
-                driver=self._order.driver,
-                stream=self._order.stream,
-            )
-        )
+            return self._check.nonsense(str(error))
 
     def _say_goodbye(self, channel: Channel, deadline: Deadline) -> None:
         """Ask the host to leave, and hear it out so that it is never stuck in sending."""

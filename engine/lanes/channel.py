@@ -1,5 +1,6 @@
 """One user's way to a device: bounded, strictly in order, woken by events only."""
 
+import sys
 import threading
 import time
 from collections import deque
@@ -15,6 +16,17 @@ from engine.plugins.api import Session
 __all__ = ("LaneChannel",)
 
 
+class _Place:
+    """A place in the line of those who wait for room."""
+
+    __slots__ = ("is_granted", "wake")
+
+    def __init__(self) -> None:
+        self.is_granted = False
+        self.wake = threading.Lock()
+        self.wake.acquire()
+
+
 class LaneChannel:
     """Submits jobs for one session and receives them in the order of submission.
 
@@ -28,13 +40,13 @@ class LaneChannel:
         self._board = board
         self._session = session
         self._lock = board.lock
-        self._room = threading.Condition(board.lock)
         self._done = threading.Condition(board.lock)
         self._idle = threading.Condition(board.lock)
         self._queued: deque[Job] = deque()
         self._order: deque[Job] = deque()
         self._executing = 0
-        self._waiting_for_room = 0
+        self._line: deque[_Place] = deque()
+        self._granted = 0  # places that were woken and did not submit yet
         self._on_room: Callable[[], None] | None = None
         self._is_finished = False
         self._is_closed = False
@@ -89,12 +101,7 @@ class LaneChannel:
             After `finish`.
         """
         with self._lock:
-            if (
-                len(self._order) >= self.depth
-                or self._waiting_for_room  # who came first goes first
-                or self._is_closed
-                or self._is_finished
-            ):
+            if not self._has_room():
                 self._await_room(timeout_s)
             job = Job(self, self._session, inputs, tag, time.monotonic_ns())
             self._order.append(job)
@@ -102,8 +109,6 @@ class LaneChannel:
                 self._board.ready.append(self)
             self._queued.append(job)
             self._board.work.notify()
-            if self._waiting_for_room and len(self._order) < self.depth:
-                self._room.notify()
 
     def receive(self, timeout_s: float | None = None) -> Completed:
         """Return the oldest job that was not yet received, when it is done.
@@ -129,8 +134,9 @@ class LaneChannel:
                     self._done.notify()
             elif self._is_finished:
                 self._done.notify_all()
-            self._room.notify()
-            callback = self._on_room if len(order) == self.depth - 1 else None
+            self._grant()
+            is_room_new = len(order) + self._granted == self.depth - 1
+            callback = self._on_room if is_room_new else None
         if callback is not None:
             callback()
         return completed
@@ -139,7 +145,7 @@ class LaneChannel:
         """Accept no more jobs; `receive` ends after the last one. Safe to call twice."""
         with self._lock:
             self._is_finished = True
-            self._room.notify_all()
+            self._wake_line()
             self._done.notify_all()
 
     def reopen(self) -> None:
@@ -193,32 +199,51 @@ class LaneChannel:
         if self in self._board.channels:
             self._board.channels.remove(self)
         self._on_room = None
-        self._room.notify_all()
+        self._wake_line()
         self._done.notify_all()
         return dropped
 
+    def _has_room(self) -> bool:
+        """Whether a newcomer may submit: who waits already goes first."""
+        is_taking = not (self._is_closed or self._is_finished)
+        return is_taking and not self._line and len(self._order) + self._granted < self.depth
+
     def _await_room(self, timeout_s: float | None) -> None:
-        """Wait in line for room; returns at once only when there is room and nobody waits."""
+        """Wait in line for room."""
         self._check_takes_frames()
-        end = None if timeout_s is None else time.monotonic() + timeout_s
-        in_line = self._waiting_for_room > 0
-        self._waiting_for_room += 1
+        place = _Place()
+        self._line.append(place)
+        self._lock.release()
         try:
-            while in_line or len(self._order) >= self.depth:
-                in_line = False
-                came = self._room.wait(None if end is None else end - time.monotonic())
-                self._check_takes_frames()
-                if not came and len(self._order) >= self.depth:
-                    raise EngineTimeoutError(
-                        f"channel {self.name!r} had no room for {timeout_s:g} s; "
-                        f"{self.depth} frames are under way, receive some or wait longer",
-                        channel=self.name,
-                    )
-        except BaseException:
-            self._room.notify()  # a wake-up that was ours is passed on
-            raise
+            place.wake.acquire(timeout=-1 if timeout_s is None else max(0.0, timeout_s))
         finally:
-            self._waiting_for_room -= 1
+            self._lock.acquire()
+            if place.is_granted:
+                self._granted -= 1
+            elif place in self._line:
+                self._line.remove(place)
+            if not place.is_granted or sys.exception() is not None:
+                self._grant()
+        self._check_takes_frames()
+        if not place.is_granted:
+            raise EngineTimeoutError(
+                f"channel {self.name!r} had no room for {timeout_s:g} s; "
+                f"{self.depth} frames are under way, receive some or wait longer",
+                channel=self.name,
+            )
+
+    def _grant(self) -> None:
+        """Wake as many in the line as there is room for."""
+        while self._line and len(self._order) + self._granted < self.depth:
+            place = self._line.popleft()
+            place.is_granted = True
+            self._granted += 1
+            place.wake.release()
+
+    def _wake_line(self) -> None:
+        for place in self._line:
+            place.wake.release()
+        self._line.clear()
 
     def _await_done(self, timeout_s: float | None) -> None:
         """Wait until the oldest job is done."""

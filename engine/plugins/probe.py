@@ -11,6 +11,7 @@ import sys
 import msgspec
 
 from engine.plugins.probing import probe_here
+from engine.process import leave_with_parent
 
 __all__ = ("main",)
 
@@ -19,15 +20,11 @@ def main() -> None:
     """Probe the plugin named on the command line."""
     answer_fd = os.dup(1)
     os.dup2(2, 1)
-    _leave_with_parent()
+    leave_with_parent(os.getppid())
     answer = probe_here(sys.argv[1] if len(sys.argv) > 1 else "")
     os.write(answer_fd, msgspec.json.encode(answer) + b"\n")
     # What a backend does while Python ends is no part of the answer, and may hang.
     os._exit(0)
-
-
-def _leave_with_parent() -> None:
-    pass
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import msgspec
 
 from engine.plugins.api import ProbeReport
 from engine.plugins.probing import ProbeAnswer
+from engine.process import Outcome, python_command, wait_readable
+from engine.process.sentinel import sentinel_for
 
 __all__ = ("probe_in_children",)
 
@@ -21,12 +23,12 @@ _ANSWER_LIMIT_BYTES = 64 * 1024
 _TAIL_LIMIT_BYTES = 2048
 
 _CRASHES = {
-    signal.SIGILL: "illegal instruction: this processor lacks something the backend needs",
-    signal.SIGSEGV: "segmentation fault in the backend's native code",
-    signal.SIGBUS: "bus error in the backend's native code",
-    signal.SIGFPE: "arithmetic fault in the backend's native code",
-    signal.SIGABRT: "the backend aborted itself",
-    signal.SIGKILL: "killed from outside, perhaps because memory ran out",
+    "SIGILL": "illegal instruction: this processor lacks something the backend needs",
+    "SIGSEGV": "segmentation fault in the backend's native code",
+    "SIGBUS": "bus error in the backend's native code",
+    "SIGFPE": "arithmetic fault in the backend's native code",
+    "SIGABRT": "the backend aborted itself",
+    "SIGKILL": "killed from outside, perhaps because memory ran out",
 }
 
 
@@ -38,14 +40,14 @@ class _Child:
         self.answer = bytearray()
         self.tail = bytearray()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "engine.plugins.probe", key],
+            python_command("engine.plugins.probe", key),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,  # so that what the backend starts can be ended with it
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
-        self.pid_fd = os.pidfd_open(self.process.pid)
+        self.sentinel = sentinel_for(self.process)
         for pipe in self.pipes:
             os.set_blocking(pipe.fileno(), False)
 
@@ -76,7 +78,7 @@ class _Child:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        os.close(self.pid_fd)
+        self.sentinel.close()
         for pipe in self.pipes:
             pipe.close()
 
@@ -94,7 +96,7 @@ def probe_in_children(
     try:
         for key in keys:
             child = running[key] = _Child(key)
-            selector.register(child.pid_fd, selectors.EVENT_READ, (child, None))
+            selector.register(child.sentinel.fileno(), selectors.EVENT_READ, (child, None))
             for pipe in child.pipes:
                 selector.register(pipe, selectors.EVENT_READ, (child, pipe))
         deadline = time.monotonic() + timeout_s
@@ -133,20 +135,13 @@ def _early_end(child: _Child, timeout_s: float) -> str:
     """Say why a child that still runs has to be ended; empty when it ended by itself."""
     if child.is_flooding:
         return "the probe printed far more than an answer"
-    if not _has_ended(child.pid_fd):
+    if not wait_readable([child.sentinel.fileno()], 0):
         return f"the probe did not answer within {timeout_s:g} s"
     return ""
 
 
-def _has_ended(pid_fd: int) -> bool:
-    """Say whether the process behind a pidfd has ended, without waiting."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(pid_fd, selectors.EVENT_READ)
-        return bool(selector.select(0))
-
-
 def _forget(selector: selectors.BaseSelector, child: _Child) -> None:
-    for descriptor in (child.pid_fd, *(pipe.fileno() for pipe in child.pipes)):
+    for descriptor in (child.sentinel.fileno(), *(pipe.fileno() for pipe in child.pipes)):
         with contextlib.suppress(KeyError):
             selector.unregister(descriptor)
     child.end()
@@ -162,9 +157,11 @@ def _judge(child: _Child, reason: str) -> ProbeAnswer:
         except msgspec.DecodeError:
             return ProbeAnswer(ProbeReport(False, "the probe ended without an answer"))
     if code < 0:
-        name = signal.Signals(-code)
-        words = _CRASHES.get(name, "ended by a signal")
-        return ProbeAnswer(ProbeReport(False, f"the probe crashed: {words} ({name.name})"))
+        outcome = Outcome.from_return_code(code)
+        words = _CRASHES.get(outcome.signal_name, outcome.signal_words or "ended by a signal")
+        return ProbeAnswer(
+            ProbeReport(False, f"the probe crashed: {words} ({outcome.signal_name})")
+        )
     said = child.tail.decode(errors="replace").strip().splitlines()
     last = f": {said[-1][:200]}" if said else ""
     return ProbeAnswer(ProbeReport(False, f"the probe ended with exit code {code}{last}"))

@@ -41,9 +41,7 @@ class MovingPreviews:
             for i, label in enumerate(LABELS)
         )
         picture = self._pictures[self._count % 4].copy()
-        return fakes.FakePreview(
-            self._count, Result(stream, self._count, 0, boxes=boxes), picture
-        )
+        return fakes.FakePreview(self._count, Result(stream, self._count, 0, boxes=boxes), picture)
 
 
 def main() -> None:

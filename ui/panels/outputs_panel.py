@@ -34,7 +34,7 @@ class OutputsPanel(Panel):
         self._toggle.clicked.connect(self._on_toggle)
         self._word = label(role="muted", name="recording_word")
         self._path = PathEdit(theme, chooser, self.tr("Folder for recordings"), is_folder=True)
-        self._path.edited.connect(self._on_directory)
+        self._path.finished.connect(self._on_directory)
         self._field = Field(
             self.tr("Folder"),
             self._path,

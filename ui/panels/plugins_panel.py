@@ -111,7 +111,7 @@ class PluginRow(QFrame):
         facts = self._view_model.facts(plugin)
         self._facts.setText(facts)
         self._facts.setVisible(bool(facts))
-        self.toggle.set_on(plugin.is_enabled)
+        self.toggle.set_on(self._view_model.is_enabled(plugin))
         self.toggle.setAccessibleName(self.tr("%s may be used") % plugin.name)
 
     @Slot(bool)

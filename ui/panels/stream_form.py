@@ -199,7 +199,8 @@ class StreamForm(QWidget):
     def _show_values(self, draft: StreamDraft) -> None:
         if self._name_edit.text() != draft.name:
             self._name_edit.setText(draft.name)
-        self._depth_box.setValue(draft.queue_depth)
+        if self._depth_box.value() != draft.queue_depth:
+            self._depth_box.setValue(draft.queue_depth)
         has_own = draft.threshold is not None
         self._own_threshold.set_on(has_own)
         self._threshold_box.setEnabled(has_own)
@@ -207,7 +208,9 @@ class StreamForm(QWidget):
             self.tr("Threshold, own") if has_own else self.tr("Threshold, program's")
         )
         own = draft.threshold
-        self._threshold_box.setValue(self._view_model.program_threshold if own is None else own)
+        shown = self._view_model.program_threshold if own is None else own
+        if self._threshold_box.value() != shown:
+            self._threshold_box.setValue(shown)
 
     def _show_problems(self) -> None:
         problems = self._view_model.problems

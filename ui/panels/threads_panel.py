@@ -80,7 +80,7 @@ class ThreadsPanel(Panel):
     def _refresh(self) -> None:
         model = self._view_model
         self._field.set_problem(model.problem)
-        if not model.problem and not model.is_busy:
+        if not model.problem and self._lanes.value() != model.lanes:
             before = self._lanes.blockSignals(True)
             self._lanes.setValue(model.lanes)
             self._lanes.blockSignals(before)

@@ -69,9 +69,13 @@ class CalmDoubleSpinBox(QDoubleSpinBox):
 
 
 class PathEdit(QWidget):
-    """A path that can be typed, browsed for, or dropped on the field."""
+    """A path that can be typed or browsed for.
+
+    `edited` tells every change, `finished` only what was entered or chosen.
+    """
 
     edited = Signal()
+    finished = Signal()
 
     def __init__(
         self, theme: Theme, chooser: FileChooser, title: str, *, is_folder: bool = False
@@ -86,7 +90,8 @@ class PathEdit(QWidget):
         self.line.setAccessibleName(title)
         self.browse = IconButton(theme, "folder-open", self.tr("Browse for %s") % title.lower())
         self.browse.clicked.connect(self._on_browse)
-        self.line.editingFinished.connect(self.edited)
+        self.line.textEdited.connect(self._on_text)
+        self.line.editingFinished.connect(self.finished)
         self.setFocusProxy(self.line)
         self.setLayout(row(self.line, self.browse, spacing=SPACE_XS))
 
@@ -103,6 +108,11 @@ class PathEdit(QWidget):
             self.line.setCursorPosition(0)
 
     @Slot()
+    def _on_text(self) -> None:
+        self.line.setToolTip(self.line.text())
+        self.edited.emit()
+
+    @Slot()
     def _on_browse(self) -> None:
         if self._is_folder:
             chosen = self._chooser.open_folder(self, self._title, self.folder)
@@ -112,6 +122,7 @@ class PathEdit(QWidget):
         if chosen:
             self.set_value(self.shorten(chosen))
             self.edited.emit()
+            self.finished.emit()
 
 
 class ParameterField(Field):
@@ -145,6 +156,8 @@ class ParameterField(Field):
 
     def set_value(self, value: ParameterValue) -> None:
         """Show a value without telling anybody."""
+        if value == self.value():
+            return  # a number that is just being typed stays as it is
         before = self.editor.blockSignals(True)
         match self.editor:
             case PathEdit() as path:
@@ -189,7 +202,7 @@ class ParameterField(Field):
             case QComboBox() as choice:
                 choice.currentIndexChanged.connect(self._on_value)
             case QLineEdit() as line:
-                line.editingFinished.connect(self.edited)
+                line.textEdited.connect(self._on_value)
 
     @Slot()
     def _on_value(self) -> None:

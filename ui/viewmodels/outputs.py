@@ -1,6 +1,6 @@
 """The recorder: on or off, where to, how much, and what went wrong."""
 
-from engine.protocol import RecorderState, SetRecording, Snapshot
+from engine.protocol import RecorderState, SetRecording
 from ui.bridge.protocols import EngineControl
 from ui.viewmodels.base import ViewModel
 from ui.viewmodels.formats import format_bytes
@@ -14,7 +14,6 @@ class OutputsViewModel(ViewModel):
     def __init__(self, control: EngineControl) -> None:
         super().__init__(control)
         self.problem = ""
-        self._wanted: bool | None = None
 
     @property
     def recorder(self) -> RecorderState:
@@ -24,7 +23,8 @@ class OutputsViewModel(ViewModel):
     @property
     def is_on(self) -> bool:
         """Whether recording is on, or was just asked for."""
-        return self.recorder.is_recording if self._wanted is None else self._wanted
+        wanted = self.wanted("recording")
+        return self.recorder.is_recording if wanted is None else bool(wanted)
 
     @property
     def directory(self) -> str:
@@ -36,15 +36,9 @@ class OutputsViewModel(ViewModel):
         """Bytes written, for people."""
         return format_bytes(self.recorder.size_bytes)
 
-    def set_snapshot(self, snapshot: Snapshot) -> None:
-        """Take over the newest state."""
-        self._wanted = None
-        super().set_snapshot(snapshot)
-
     def set_recording(self, is_recording: bool) -> None:
         """Begin or end recording into the folder in use."""
-        self._wanted = is_recording
-        self.ask(SetRecording(is_recording))
+        self.want("recording", is_recording, SetRecording(is_recording))
 
     def set_directory(self, directory: str) -> bool:
         """Record into another folder; False when it is refused (see `problem`)."""

@@ -17,6 +17,8 @@ class PluginsViewModel(ViewModel):
     @property
     def is_probing(self) -> bool:
         """Whether an answer is still awaited from some plugin."""
+        if self.wanted("probe") is not None:
+            return True
         return any(p.availability is PluginAvailability.PROBING for p in self.plugins)
 
     @property
@@ -25,7 +27,7 @@ class PluginsViewModel(ViewModel):
         usable = [
             p
             for p in self.plugins
-            if p.is_enabled and p.availability is PluginAvailability.AVAILABLE
+            if self.is_enabled(p) and p.availability is PluginAvailability.AVAILABLE
         ]
         if usable or not self.plugins or self.is_probing:
             return ""
@@ -33,11 +35,16 @@ class PluginsViewModel(ViewModel):
 
     def set_enabled(self, key: str, is_enabled: bool) -> None:
         """Allow or forbid a plugin; streams that run keep theirs."""
-        self.ask(SetPluginEnabled(key, is_enabled))
+        self.want(key, is_enabled, SetPluginEnabled(key, is_enabled))
+
+    def is_enabled(self, plugin: PluginState) -> bool:
+        """Whether a plugin may be used, or was just allowed to be."""
+        wanted = self.wanted(plugin.key)
+        return plugin.is_enabled if wanted is None else bool(wanted)
 
     def probe(self) -> None:
         """Probe all plugins again."""
-        self.ask(ProbePlugins())
+        self.want("probe", True, ProbePlugins())
 
     def facts(self, plugin: PluginState) -> str:
         """Return version, precision and devices in one line."""

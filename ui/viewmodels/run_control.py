@@ -9,7 +9,6 @@ from engine.protocol import (
     LoadProject,
     SaveProject,
     SetRecording,
-    Snapshot,
     StartAll,
     StopAll,
 )
@@ -25,8 +24,6 @@ class RunViewModel(ViewModel):
     def __init__(self, control: EngineControl) -> None:
         super().__init__(control)
         self.is_alive = True
-        self._wanted: EnginePhase | None = None
-        self._wanted_recording: bool | None = None
 
     @property
     def has_engine(self) -> bool:
@@ -36,14 +33,16 @@ class RunViewModel(ViewModel):
     @property
     def phase(self) -> EnginePhase:
         """What the engine does, or what it was just told to do."""
-        if self._wanted is EnginePhase.IDLE:
+        phase = self.snapshot.engine.phase
+        if self.wanted("phase") is EnginePhase.IDLE and phase is not EnginePhase.IDLE:
             return EnginePhase.STOPPING
-        return self.snapshot.engine.phase
+        return phase
 
     @property
     def is_starting(self) -> bool:
         """Whether Run was pressed and the engine does not run yet."""
-        return self._wanted is EnginePhase.RUNNING
+        is_wanted = self.wanted("phase") is EnginePhase.RUNNING
+        return is_wanted and self.snapshot.engine.phase is EnginePhase.IDLE
 
     @property
     def is_stopping(self) -> bool:
@@ -65,8 +64,8 @@ class RunViewModel(ViewModel):
     @property
     def is_recording(self) -> bool:
         """Whether results are recorded, or were just asked to be."""
-        wanted = self._wanted_recording
-        return self.snapshot.recorder.is_recording if wanted is None else wanted
+        wanted = self.wanted("recording")
+        return self.snapshot.recorder.is_recording if wanted is None else bool(wanted)
 
     @property
     def project_name(self) -> str:
@@ -79,52 +78,31 @@ class RunViewModel(ViewModel):
         """Whether there are changes that no file has."""
         return self.snapshot.engine.is_modified
 
-    def set_snapshot(self, snapshot: Snapshot) -> None:
-        """Take over the newest state; what it grants is no longer waited for."""
-        if snapshot.engine.phase is self._wanted:
-            self._wanted = None
-        if snapshot.recorder.is_recording is self._wanted_recording:
-            self._wanted_recording = None
-        super().set_snapshot(snapshot)
-
     def set_alive(self, is_alive: bool) -> None:
         """Say whether there is an engine."""
         self.is_alive = is_alive
-        self._wanted = self._wanted_recording = None
+        self.forget_wanted()
         self.tell()
 
     def run(self) -> None:
         """Start all enabled streams."""
         if self.can_run:
-            self._wanted = EnginePhase.RUNNING
-            self.ask(StartAll(), self._on_answered)
+            self.want("phase", EnginePhase.RUNNING, StartAll())
 
     def stop(self) -> None:
         """Stop all streams."""
         if self.can_stop:
-            self._wanted = EnginePhase.IDLE
-            self.ask(StopAll(), self._on_answered)
+            self.want("phase", EnginePhase.IDLE, StopAll())
 
     def record(self, is_recording: bool) -> None:
         """Begin or end recording."""
-        self._wanted_recording = is_recording
-        self.ask(SetRecording(is_recording), self._on_answered)
+        self.want("recording", is_recording, SetRecording(is_recording))
 
     def open(self, path: str) -> None:
         """Load a project file."""
-        self._wanted = None
+        self.forget_wanted()
         self.ask(LoadProject(path))
 
     def save(self, path: str = "", then: Callable[[Answer], None] | None = None) -> None:
         """Write the project to a path, empty for where it came from."""
         self.ask(SaveProject(path), then)
-
-    def tell(self) -> None:
-        """Let the window show what is new; nothing is waited for after a failure."""
-        if self.message:
-            self._wanted = self._wanted_recording = None
-        super().tell()
-
-    def _on_answered(self, answer: Answer) -> None:
-        del answer
-        self._wanted = self._wanted_recording = None

@@ -64,7 +64,6 @@ class StreamsViewModel(ViewModel):
         self.problems: dict[str, str] = {}
         self.removed: StreamSettings | None = None
         self._removed_ran = False
-        self._asked: dict[str, bool] = {}
 
     @property
     def rows(self) -> tuple[StreamRow, ...]:
@@ -115,7 +114,6 @@ class StreamsViewModel(ViewModel):
     def set_snapshot(self, snapshot: Snapshot) -> None:
         """Take over the newest state; an untouched form follows it."""
         follows = self.draft is not None and not self.is_new and not self.is_changed
-        self._asked.clear()
         if self.selected and all(s.name != self.selected for s in snapshot.project.streams):
             self.selected, self.draft, self.problems = "", None, {}
         elif follows:
@@ -209,13 +207,13 @@ class StreamsViewModel(ViewModel):
 
     def set_enabled(self, name: str, is_enabled: bool) -> None:
         """Turn a stream on or off."""
-        self.ask(SetStreamEnabled(name, is_enabled))
+        self.want(f"enabled {name}", is_enabled, SetStreamEnabled(name, is_enabled))
 
     def start_or_stop(self, name: str) -> None:
         """Start a stream that stands, stop one that runs."""
         is_active = self._is_active(name)
-        self._asked[name] = not is_active
-        self.ask(StopStream(name) if is_active else StartStream(name))
+        command = StopStream(name) if is_active else StartStream(name)
+        self.want(f"active {name}", not is_active, command)
 
     def _on_added(self, name: str) -> None:
         if not self.selected:
@@ -243,9 +241,10 @@ class StreamsViewModel(ViewModel):
     def _row(self, settings: StreamSettings) -> StreamRow:
         state = self._state(settings.name)
         phase = state.phase
-        asked = self._asked.get(settings.name)
-        if asked is not None and asked != (phase in _ACTIVE):
-            phase = StreamPhase.STARTING if asked else StreamPhase.STOPPING
+        active = self.wanted(f"active {settings.name}")
+        if active is not None and active != (phase in _ACTIVE):
+            phase = StreamPhase.STARTING if active else StreamPhase.STOPPING
+        enabled = self.wanted(f"enabled {settings.name}")
         sign = stream_sign(phase)
         detail = state.message or f"{settings.driver} \u2192 {settings.program}"
         return StreamRow(
@@ -253,7 +252,7 @@ class StreamsViewModel(ViewModel):
             sign=sign,
             rate=self._rate(state) if phase is StreamPhase.RUNNING else "",
             detail=detail,
-            is_enabled=settings.enabled,
+            is_enabled=settings.enabled if enabled is None else bool(enabled),
             is_active=phase in _ACTIVE,
             is_stopping=phase is StreamPhase.STOPPING,
         )

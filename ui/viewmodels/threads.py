@@ -18,7 +18,8 @@ class ThreadsViewModel(ViewModel):
     @property
     def lanes(self) -> int:
         """Lanes the project asks for; 0 is one per core."""
-        return self.snapshot.project.engine.lanes
+        wanted = self.wanted("lanes")
+        return wanted if isinstance(wanted, int) else self.snapshot.project.engine.lanes
 
     @property
     def lanes_in_use(self) -> int:
@@ -66,4 +67,4 @@ class ThreadsViewModel(ViewModel):
         if lanes == self.lanes:
             self.tell()
             return
-        self.ask(SetLanes(lanes))
+        self.want("lanes", lanes, SetLanes(lanes))

@@ -146,6 +146,7 @@ class Device:
         self._open.set()
         self.breaks_on: set[float] = set()
         self.executed = 0
+        self.takes_s = 0.0
 
     def hold(self) -> None:
         self._open.clear()
@@ -155,6 +156,8 @@ class Device:
 
     def before(self, inputs: Sequence[Array]) -> None:
         self._open.wait(20)
+        if self.takes_s:
+            threading.Event().wait(self.takes_s)
         self.executed += 1
         if float(np.ravel(inputs[0])[0]) in self.breaks_on:
             raise RuntimeError("the device broke")

@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from engine import MultiStreamAsyncAccl
+from engine import MultiStreamAsyncAccl, SchedulerOptions
 
 
 class Streams:
@@ -316,20 +316,21 @@ def test_stop_may_be_called_from_a_callback(identity, frame):
         accl.wait()
 
 
-def test_a_full_queue_is_shared_in_turns(identity, frame, device):
-    device.hold()
+def test_streams_wait_in_line_for_a_full_queue(identity, frame, device):
+    device.takes_s = 0.002
     got = []
     done = threading.Event()
 
     def output(stream_idx, _y):
         got.append(stream_idx)
-        if len(got) == 400:
+        if len(got) == 240:
             done.set()
 
-    with MultiStreamAsyncAccl(identity) as accl:
+    options = SchedulerOptions(ifmap_queue_size=2)
+    with MultiStreamAsyncAccl(identity, scheduler_options=options) as accl:
         accl.connect_streams(lambda index: frame(index), output, 4)
-        device.release()
         assert done.wait(10)
         accl.stop()
-    counts = [got[100:400].count(index) for index in range(4)]
-    assert min(counts) > 40
+    counts = [got[40:240].count(index) for index in range(4)]
+    assert min(counts) >= 48
+    assert max(counts) <= 52

@@ -426,9 +426,14 @@ def test_a_host_leaves_when_its_engine_is_killed(
 
 
 def test_a_forked_child_of_a_driver_does_not_hide_its_death(
-    make_driver: MakeDriver, run_driver: RunDriver
+    make_driver: MakeDriver, run_driver: RunDriver, tmp_path: Path
 ) -> None:
-    entry = make_driver(open="if os.fork() == 0: time.sleep(3); os._exit(0)")
+    note = tmp_path / "forked"
+    entry = make_driver(
+        open="pid = os.fork()\n"
+        "if pid == 0: time.sleep(30); os._exit(0)\n"
+        f"with open({str(note)!r}, 'w') as file: file.write(str(pid))"
+    )
     process = run_driver(entry, {"rate_hz": 0.001})
     process.start()
     _frames(process, 1)
@@ -436,6 +441,7 @@ def test_a_forked_child_of_a_driver_does_not_hide_its_death(
     os.kill(process.pid, signal.SIGKILL)
 
     event = process.receive(1.0)
+    os.kill(int(note.read_text()), signal.SIGKILL)
     assert isinstance(event, Failed)
     assert "SIGKILL" in event.message
 

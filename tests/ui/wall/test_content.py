@@ -122,7 +122,10 @@ def test_shares_of_a_waterfall_are_those_of_all_lines_shown() -> None:
     )
 
     assert content.is_waterfall
-    assert [(entry.label, entry.share) for entry in content.legend] == [("corn", 0.5), ("oats", 0.25)]
+    assert [(entry.label, entry.share) for entry in content.legend] == [
+        ("corn", 0.5),
+        ("oats", 0.25),
+    ]
 
 
 def test_without_labels_the_shares_of_the_newest_line_are_shown() -> None:

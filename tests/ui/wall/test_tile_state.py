@@ -37,7 +37,9 @@ def test_every_phase_has_word_tone_and_sentence(phase: StreamPhase) -> None:
 
 
 def test_a_failed_stream_shows_its_own_sentence() -> None:
-    state = stream(phase=StreamPhase.FAILED, message="The file video.mp4 is missing; choose another.")
+    state = stream(
+        phase=StreamPhase.FAILED, message="The file video.mp4 is missing; choose another."
+    )
 
     assert notice(state, has_picture=True)[1] == state.message
 

@@ -6,7 +6,15 @@ from PySide6.QtWidgets import QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from engine.protocol import StreamPhase
-from tests.ui.wall.fakes import FakeClock, FakePreviews, figures, preview, snapshot, stream, telemetry
+from tests.ui.wall.fakes import (
+    FakeClock,
+    FakePreviews,
+    figures,
+    preview,
+    snapshot,
+    stream,
+    telemetry,
+)
 from ui.shell.theme import Theme
 from ui.wall import TileWall
 from ui.wall.tile import Tile
