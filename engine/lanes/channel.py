@@ -1,6 +1,5 @@
 """One user's way to a device: bounded, strictly in order, woken by events only."""
 
-import sys
 import threading
 import time
 from collections import deque
@@ -216,14 +215,13 @@ class LaneChannel:
         self._lock.release()
         try:
             place.wake.acquire(timeout=-1 if timeout_s is None else max(0.0, timeout_s))
-        finally:
+        except BaseException:
             self._lock.acquire()
-            if place.is_granted:
-                self._granted -= 1
-            elif place in self._line:
-                self._line.remove(place)
-            if not place.is_granted or sys.exception() is not None:
-                self._grant()
+            self._leave_line(place)
+            self._grant()  # what was granted to us goes to the next
+            raise
+        self._lock.acquire()
+        self._leave_line(place)
         self._check_takes_frames()
         if not place.is_granted:
             raise EngineTimeoutError(
@@ -231,6 +229,12 @@ class LaneChannel:
                 f"{self.depth} frames are under way, receive some or wait longer",
                 channel=self.name,
             )
+
+    def _leave_line(self, place: _Place) -> None:
+        if place.is_granted:
+            self._granted -= 1
+        elif place in self._line:
+            self._line.remove(place)
 
     def _grant(self) -> None:
         """Wake as many in the line as there is room for."""

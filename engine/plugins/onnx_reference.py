@@ -56,6 +56,11 @@ class OnnxReferencePlugin:
                 f"the bytes are no ONNX model: {first_sentence(error)}; compile it again",
                 plugin=self.key,
             ) from error
+        if not model.graph.output:
+            raise ProgramMalformedError(
+                "the bytes are no ONNX model: nothing comes out of it; compile it again",
+                plugin=self.key,
+            )
         try:
             evaluator = ReferenceEvaluator(model)
         except Exception as error:

@@ -36,6 +36,7 @@ from ui.inspector.stage_chart import StageChart
 from ui.shell.theme import Theme, set_role, set_tone
 from ui.shell.tokens import SPACE_L, SPACE_M, SPACE_S, SPACE_XS
 from ui.wall.glyphs import draw_phase
+from ui.wall.surface import lay_on_surface
 from ui.wall.tile_state import PHASE_TONE, PHASE_WORD
 
 __all__ = ("Inspector",)
@@ -61,6 +62,7 @@ class Inspector(QWidget):
     ) -> None:
         super().__init__(parent)
         self.setObjectName("inspector")
+        lay_on_surface(self)
         self.setMinimumWidth(220)
         self._clock = clock
         self._name = ""
@@ -131,17 +133,17 @@ class Inspector(QWidget):
         ages = figures.latency_ms if figures is not None else LatencyFigures()
         self._rates.set_rows(
             [
-                (self.tr("Arriving"), _figure(figures and figures.rate_in_hz), unit),
-                (self.tr("Results"), _figure(figures and figures.rate_out_hz), unit),
+                (self.tr("Arriving"), _figure(figures.rate_in_hz if figures else None), unit),
+                (self.tr("Results"), _figure(figures.rate_out_hz if figures else None), unit),
                 (self.tr("In flight"), str(figures.in_flight) if figures else NO_VALUE, ""),
                 (self.tr("Results so far"), thousands(figures.frames_out) if figures else "-", ""),
             ]
         )
         self._ages.set_rows(
             [
-                (self.tr("50 % are younger (p50)"), _figure(ages.p50 or None), "ms"),
-                (self.tr("95 % are younger (p95)"), _figure(ages.p95 or None), "ms"),
-                (self.tr("99 % are younger (p99)"), _figure(ages.p99 or None), "ms"),
+                (self.tr("50 % within (p50)"), _figure(ages.p50 or None), "ms"),
+                (self.tr("95 % within (p95)"), _figure(ages.p95 or None), "ms"),
+                (self.tr("99 % within (p99)"), _figure(ages.p99 or None), "ms"),
             ]
         )
         self._stages.set_bars(stage_bars(figures))

@@ -1,7 +1,8 @@
 """The log as a table for Qt: batches come in, the oldest rows go."""
 
+import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from PySide6.QtCore import (
     QAbstractTableModel,
@@ -41,7 +42,7 @@ class LogModel(QAbstractTableModel):
         super().__init__(parent)
         self._store = store
         self._theme = theme
-        self._wall_offset_s = datetime.now().timestamp() - clock() / 1e9
+        self._wall_offset_s = time.time() - clock() / 1e9
         theme.changed.connect(self._on_theme_changed)
 
     def add(self, entries: Sequence[LogEntry]) -> None:
@@ -125,7 +126,7 @@ class LogModel(QAbstractTableModel):
         return entry.message[:_ONE_LINE].replace("\n", " ")
 
     def _time(self, entry: LogEntry) -> str:
-        at = datetime.fromtimestamp(entry.at_ns / 1e9 + self._wall_offset_s).astimezone()
+        at = datetime.fromtimestamp(entry.at_ns / 1e9 + self._wall_offset_s, UTC).astimezone()
         return f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}"
 
     @Slot()

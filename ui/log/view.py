@@ -24,6 +24,7 @@ from ui.plots.table import dress_table
 from ui.shell.theme import Theme, set_role
 from ui.shell.tokens import SPACE_S, SPACE_XS
 from ui.wall.lettering import Lettering
+from ui.wall.surface import lay_on_surface
 
 __all__ = ("LogView",)
 
@@ -53,6 +54,7 @@ class LogView(QWidget):
     ) -> None:
         super().__init__(parent)
         self.setObjectName("log_view")
+        lay_on_surface(self)
         self._store = LogStore(capacity)
         self.model = LogModel(self._store, theme, clock, parent=self)
         self._trouble = 0

@@ -68,7 +68,8 @@ class LinePlot:
     @property
     def widget(self) -> QWidget:
         """The widget to put into a layout."""
-        return self._plot
+        widget: QWidget = self._plot
+        return widget
 
     def set_colors(self, background: str, grid: str, text: str, mark: str) -> None:
         """Use these colors ("#RRGGBB") for everything but the lines."""

@@ -16,6 +16,7 @@ from ui.plots.scale import Scale, value_ticks
 from ui.shell.theme import Theme, set_role
 from ui.shell.tokens import SPACE_S, SPACE_XS, mix
 from ui.wall.lettering import Lettering
+from ui.wall.surface import lay_on_surface
 
 if TYPE_CHECKING:
     from ui.plots._pg import LinePlot
@@ -103,6 +104,7 @@ class Chart(QWidget):
         self._plot: LinePlot | None = None
         self._drawn: tuple[History, Sequence[Line], float, Sequence[Mark]] | None = None
         self.setAccessibleName(title)
+        lay_on_surface(self)
         self._heading = _heading(title, unit, self)
         self._time = QLabel("")
         self._time.setObjectName("cursor_time")
@@ -205,7 +207,8 @@ class Chart(QWidget):
     def _on_theme_changed(self) -> None:
         tokens = self._theme.tokens
         if self._plot is not None:
-            self._plot.set_colors(tokens.surface, tokens.border, tokens.muted, tokens.warn)
+            grid = mix(tokens.border, tokens.surface, 0.35)
+            self._plot.set_colors(tokens.surface, grid, tokens.muted, tokens.warn)
             self._redraw()
 
     # drawing

@@ -12,8 +12,16 @@ from ui.plots.history import History
 from ui.plots.table import Column, Row, TextTable
 from ui.shell.theme import Theme, set_role
 
-__all__ = ("ChartPage", "EventsPage", "ProcessPage", "device_page", "latency_page",
-           "queues_page", "throughput_page")  # fmt: skip
+__all__ = (
+    "ChartPage",
+    "EventsPage",
+    "PlotPage",
+    "ProcessPage",
+    "device_page",
+    "latency_page",
+    "queues_page",
+    "throughput_page",
+)
 
 Lines = Callable[[Sequence[str]], list[Line]]
 
@@ -21,7 +29,22 @@ _MAX_EVENTS = 500
 _FAINT, _FAINTER = 0.45, 0.68
 
 
-class ChartPage(QWidget):
+class PlotPage(QWidget):
+    """A page whose plots are drawn while it is in view."""
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """The plots of this page."""
+        raise NotImplementedError
+
+    def refresh(
+        self, history: History, names: Sequence[str], now_s: float, marks: Sequence[Mark]
+    ) -> None:
+        """Draw the lines of these streams up to `now_s`."""
+        raise NotImplementedError
+
+
+class ChartPage(PlotPage):
     """One or more plots side by side with the same time axis."""
 
     def __init__(
@@ -51,7 +74,7 @@ class ChartPage(QWidget):
             chart.show_lines(history, lines(names), now_s, marks)
 
 
-class ProcessPage(QWidget):
+class ProcessPage(PlotPage):
     """Processor and memory of every process of the engine: a table and two plots."""
 
     def __init__(self, theme: Theme, cursor: TimeCursor, *, parent: QWidget | None = None) -> None:

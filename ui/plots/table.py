@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 from ui.shell.theme import Theme
 from ui.wall.lettering import Lettering
 
-__all__ = ("Column", "TextTable", "TextTableModel")
+__all__ = ("Column", "Row", "TextTable", "TextTableModel", "dress_table")
 
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)

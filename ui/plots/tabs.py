@@ -1,8 +1,7 @@
 """The tabs below the wall: plots with one time axis, processes, log and events."""
 
 import time
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Slot
 from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
@@ -15,6 +14,7 @@ from ui.plots.figures import DropRates, series_of
 from ui.plots.history import History
 from ui.plots.pages import (
     EventsPage,
+    PlotPage,
     ProcessPage,
     device_page,
     latency_page,
@@ -59,7 +59,7 @@ class BottomTabs(QWidget):
         self._processes = ProcessPage(theme, self._cursor)
         self._log = LogView(theme, clock=clock)
         self._events = EventsPage(theme)
-        self._pages: tuple[_Page, ...] = (
+        self._pages: tuple[PlotPage, ...] = (
             throughput_page(theme, self._cursor),
             latency_page(theme, self._cursor),
             queues_page(theme, self._cursor),
@@ -71,7 +71,7 @@ class BottomTabs(QWidget):
         self.tabs.setDocumentMode(True)
         titles = ("Throughput", "Latency", "Queues, drops", "Device", "Processes")
         for page, title in zip(self._pages, titles, strict=True):
-            self.tabs.addTab(page, self.tr(title))  # type: ignore[arg-type]
+            self.tabs.addTab(page, self.tr(title))
         self._log_index = self.tabs.addTab(self._log, self.tr("Log"))
         self.tabs.addTab(self._events, self.tr("Events"))
         self.tabs.currentChanged.connect(self._on_tab_changed)
@@ -131,7 +131,7 @@ class BottomTabs(QWidget):
         return self._events
 
     @property
-    def chart_pages(self) -> "tuple[_Page, ...]":
+    def chart_pages(self) -> tuple[PlotPage, ...]:
         """The pages with plots, in the order of their tabs."""
         return self._pages
 
@@ -153,23 +153,12 @@ class BottomTabs(QWidget):
 
     def _refresh(self, now_ns: int) -> None:
         page = self.tabs.currentWidget()
-        if page in self._pages:
+        if isinstance(page, PlotPage):
             now_s = (now_ns + self._offset_ns) / 1e9
-            page.refresh(self._history, self._names, now_s, self._marks)  # type: ignore[attr-defined]
+            page.refresh(self._history, self._names, now_s, self._marks)
 
     def _add(self, event: Event, now_ns: int) -> None:
         self._events.add(event, now_ns)
         if event.tone in {"warn", "error"}:
             self._marks.append(Mark((event.at_ns + self._offset_ns) / 1e9, event.text))
             del self._marks[:-_MAX_MARKS]
-
-
-class _Page(Protocol):
-    """A page with plots."""
-
-    @property
-    def charts(self) -> Iterable[object]: ...
-
-    def refresh(
-        self, history: History, names: list[str], now_s: float, marks: list[Mark]
-    ) -> None: ...

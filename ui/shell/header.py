@@ -47,16 +47,16 @@ class Header(QFrame):
         actions = self._actions
         self._project.setText(model.project_name + (" *" if model.is_modified else ""))
         self._project.setToolTip(model.snapshot.engine.project_path)
-        actions.run.setText(self.tr("Starting\u2026") if model.is_starting else self.tr("Run"))
+        _say(actions.run, self.tr("Starting\u2026") if model.is_starting else self.tr("Run"))
         actions.run.setEnabled(model.can_run)
         stopping = model.is_alive and model.is_stopping
-        actions.stop.setText(self.tr("Stopping\u2026") if stopping else self.tr("Stop"))
+        _say(actions.stop, self.tr("Stopping\u2026") if stopping else self.tr("Stop"))
         actions.stop.setEnabled(model.can_stop)
         set_role(self._run, "primary" if model.can_run else "")
         actions.set_icon(actions.run, "play", "window" if model.can_run else "text")
         is_recording = model.is_recording
         actions.record.setChecked(is_recording)
-        actions.record.setText(self.tr("Recording") if is_recording else self.tr("Record"))
+        _say(actions.record, self.tr("Recording") if is_recording else self.tr("Record"))
         actions.set_icon(actions.record, "circle-dot", "error" if is_recording else "text")
         actions.record.setEnabled(model.is_alive)
 
@@ -102,3 +102,9 @@ def _button(action: QAction, name: str, *, role: str = "") -> QToolButton:
     button.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
     set_role(button, role)
     return button
+
+
+def _say(action: QAction, text: str) -> None:
+    """Change an action's words; a button would leave out the dots at the end."""
+    action.setText(text)
+    action.setIconText(text)

@@ -84,6 +84,7 @@ class MainWindow(QMainWindow):
         self._log_before_tabs: list[LogEntry] = []
         self._panel_key = ""
         self._may_close = False
+        self._is_asking = False
         theme.set_mode(self._store.theme_mode)
         self._make_parts(previews)
         self._make_docks()
@@ -409,16 +410,20 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about unsaved changes, remember the layout."""
         if not self._may_close and self._run.is_modified and self._run.is_alive:
-            event.ignore()
+            self._is_asking = True
             self._files.when_saved(self._close_now)
-            return
+            self._is_asking = False
+            if not self._may_close:
+                event.ignore()
+                return
         self._tabs_timer.stop()
         self._store.save(self, self._panel_key)
         super().closeEvent(event)
 
     def _close_now(self) -> None:
         self._may_close = True
-        self.close()
+        if not self._is_asking:
+            self.close()
 
 
 def _without_engine(snapshot: Snapshot, reason: str) -> Snapshot:

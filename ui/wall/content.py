@@ -159,8 +159,8 @@ def _counted(class_map: NDArray[np.uint8], labels: Sequence[str]) -> tuple[Class
     counts = np.bincount(class_map.reshape(-1), minlength=256)[: min(len(labels), NO_CLASS)]
     size = max(1, class_map.size)
     return tuple(
-        ClassShare(int(index), labels[index], float(counts[index]) / size)
-        for index in np.flatnonzero(counts)
+        ClassShare(index, labels[index], float(counts[index]) / size)
+        for index in np.flatnonzero(counts).tolist()
     )
 
 

@@ -25,15 +25,29 @@ class Preview(Protocol):
     """
 
     @property
-    def sequence(self) -> int: ...
+    def sequence(self) -> int:
+        """Return the number that grows with every picture of the stream."""
+        ...
+
     @property
-    def result(self) -> Result: ...
+    def result(self) -> Result:
+        """Return what was found in the frame."""
+        ...
+
     @property
-    def picture(self) -> NDArray[np.uint8]: ...
+    def picture(self) -> NDArray[np.uint8]:
+        """Return the pixels: blue, green, red, unused."""
+        ...
+
     @property
-    def class_map(self) -> NDArray[np.uint8] | None: ...
+    def class_map(self) -> NDArray[np.uint8] | None:
+        """Return the class of each pixel of a line camera's picture."""
+        ...
+
     @property
-    def shown_frame_id(self) -> int: ...
+    def shown_frame_id(self) -> int:
+        """Return the number of the frame the picture shows."""
+        ...
 
 
 class PreviewSource(Protocol):

@@ -88,6 +88,7 @@ class Tile(QWidget):
         if state.phase is StreamPhase.RUNNING and self._state.phase is not StreamPhase.RUNNING:
             self._last_new_ns = now_ns
         self._state = state
+        self.setToolTip(state.message)
         self._describe()
         self.update()
 

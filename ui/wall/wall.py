@@ -232,8 +232,8 @@ class TileWall(QWidget):
         """Make tiles of new streams, remove those of streams that are gone, keep the order."""
         before = self._tiles
         self._tiles = {
-            stream.name: before.pop(stream.name, None) or self._make_tile(stream)
-            for stream in streams
+            name: before.pop(name) if name in before else self._make_tile(stream)
+            for name, stream in ((stream.name, stream) for stream in streams)
         }
         for tile in before.values():
             tile.hide()

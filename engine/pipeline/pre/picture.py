@@ -88,8 +88,7 @@ class PictureFiller:
         if self._channels == "gray":
             cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY, dst=self._planes[0])
             return self._planes
-        for index, plane in enumerate(self._planes):
-            cv2.extractChannel(picture, index, dst=plane)
+        cv2.split(picture, self._planes)
         return self._planes[::-1] if self._channels == "bgr" else self._planes
 
     def _convert(self, plane: Bytes, target: npt.NDArray[Any], index: int) -> None:

@@ -4,6 +4,7 @@ import functools
 import queue
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,33 +15,33 @@ from engine import AsyncAccl, ClientOptions, SchedulerOptions
 class Sink:
     """An output callback that keeps the first number of every result."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.numbers = []
         self.changed = threading.Condition()
 
-    def __call__(self, *outputs):
+    def __call__(self, *outputs: Any) -> None:
         with self.changed:
             self.numbers.append(int(outputs[0].ravel()[0]))
             self.changed.notify_all()
 
-    def wait_for(self, count, timeout_s=10):
+    def wait_for(self, count: int, timeout_s: Any = 10) -> None:
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.numbers) >= count, timeout_s)
 
 
 @pytest.fixture
-def sink():
+def sink() -> Any:
     return Sink()
 
 
 @pytest.fixture
-def count_to(frame):
+def count_to(frame: Any) -> Any:
     """Return an input callback giving 0, 1, ... n - 1 and then None."""
 
-    def make(count):
+    def make(count: int) -> Any:
         numbers = iter(range(count))
 
-        def source():
+        def source() -> Any:
             number = next(numbers, None)
             return None if number is None else frame(number)
 
@@ -50,33 +51,33 @@ def count_to(frame):
 
 
 @pytest.fixture
-def endless(frame):
-    def source():
+def endless(frame: Any) -> Any:
+    def source() -> Any:
         return frame(0)
 
     return source
 
 
-def endings(frame, count):
+def endings(frame: Any, count: int) -> Any:
     numbers = iter(range(count))
 
-    def by_none():
+    def by_none() -> Any:
         number = next(numbers, None)
         return None if number is None else frame(number)
 
-    def by_stop_iteration():
+    def by_stop_iteration() -> Any:
         return frame(next(numbers))
 
-    def generator():
+    def generator() -> Any:
         for number in range(count):
             yield frame(number)
 
-    def generator_yielding_none():
+    def generator_yielding_none() -> Any:
         yield from generator()
         yield None
         yield frame(-1)
 
-    def iterator():
+    def iterator() -> Any:
         return map(frame, range(count))
 
     return {
@@ -91,7 +92,9 @@ def endings(frame, count):
 
 @pytest.mark.parametrize("ending", list(endings(None, 0)))
 @pytest.mark.parametrize("count", [0, 1, 500])
-def test_the_input_ends_cleanly_and_every_frame_is_delivered(ending, count, identity, frame, sink):
+def test_the_input_ends_cleanly_and_every_frame_is_delivered(
+    ending: Any, count: int, identity: bytes, frame: Any, sink: Any
+) -> None:
     with AsyncAccl(identity) as accl:
         accl.connect_input(endings(frame, count)[ending])
         accl.connect_output(sink)
@@ -99,16 +102,16 @@ def test_the_input_ends_cleanly_and_every_frame_is_delivered(ending, count, iden
     assert sink.numbers == list(range(count))
 
 
-def test_the_published_example_runs_as_printed(program, models):
+def test_the_published_example_runs_as_printed(program: Any, models: Any) -> None:
     dfp = program(models.picture_to_scores((1, 224, 224, 3), (1, 2)), layout="nhwc")
 
-    def data_source():
+    def data_source() -> Any:
         for _ in range(10):
             yield np.random.rand(1, 224, 224, 3).astype(np.float32)
 
     outputs = []
 
-    def output_processor(*logits):
+    def output_processor(*logits: Any) -> None:
         outputs.append(logits[0])
 
     accl = AsyncAccl(dfp)
@@ -119,7 +122,7 @@ def test_the_published_example_runs_as_printed(program, models):
     assert [output.shape for output in outputs] == [(1, 3)] * 10
 
 
-def test_results_come_in_the_order_of_the_frames(identity, count_to, sink):
+def test_results_come_in_the_order_of_the_frames(identity: bytes, count_to: Any, sink: Any) -> None:
     with AsyncAccl(identity) as accl:
         accl.connect_input(count_to(10_000))
         accl.connect_output(sink)
@@ -127,7 +130,7 @@ def test_results_come_in_the_order_of_the_frames(identity, count_to, sink):
     assert sink.numbers == list(range(10_000))
 
 
-def test_the_output_callback_gets_the_outputs_in_port_order(two_ports, frame):
+def test_the_output_callback_gets_the_outputs_in_port_order(two_ports: bytes, frame: Any) -> None:
     got = []
     with AsyncAccl(two_ports) as accl:
         accl.connect_input(lambda: iter([(frame(5), frame(3))]))
@@ -139,17 +142,21 @@ def test_the_output_callback_gets_the_outputs_in_port_order(two_ports, frame):
 @pytest.mark.parametrize(
     "callback", [lambda x: None, lambda x=1: None, lambda *args: None, lambda **options: None]
 )
-def test_an_input_callback_with_parameters_is_a_runtime_error(callback, identity):
+def test_an_input_callback_with_parameters_is_a_runtime_error(
+    callback: Any, identity: bytes
+) -> None:
     with AsyncAccl(identity) as accl, pytest.raises(RuntimeError, match="without arguments"):
         accl.connect_input(callback)
 
 
-def test_bound_methods_and_partials_are_input_callbacks(identity, frame, sink):
+def test_bound_methods_and_partials_are_input_callbacks(
+    identity: bytes, frame: Any, sink: Any
+) -> None:
     class Source:
-        def __init__(self):
+        def __init__(self) -> None:
             self.left = 3
 
-        def read(self):
+        def read(self) -> Any:
             self.left -= 1
             return frame(self.left) if self.left >= 0 else None
 
@@ -164,7 +171,9 @@ def test_bound_methods_and_partials_are_input_callbacks(identity, frame, sink):
 
 
 @pytest.mark.parametrize("first", ["input", "output"])
-def test_input_and_output_are_connected_in_any_order(first, identity, count_to, sink):
+def test_input_and_output_are_connected_in_any_order(
+    first: Any, identity: bytes, count_to: Any, sink: Any
+) -> None:
     with AsyncAccl(identity) as accl:
         connects = [
             lambda: accl.connect_input(count_to(100)),
@@ -177,10 +186,12 @@ def test_input_and_output_are_connected_in_any_order(first, identity, count_to, 
     assert sink.numbers == list(range(100))
 
 
-def test_the_input_waits_while_too_many_frames_are_under_way(identity, frame, sink, poll_for):
+def test_the_input_waits_while_too_many_frames_are_under_way(
+    identity: bytes, frame: Any, sink: Any, poll_for: Any
+) -> None:
     calls = []
 
-    def source():
+    def source() -> Any:
         calls.append(len(calls))
         return frame(calls[-1]) if len(calls) <= 50 else None
 
@@ -195,20 +206,22 @@ def test_the_input_waits_while_too_many_frames_are_under_way(identity, frame, si
     assert sink.numbers == list(range(50))
 
 
-def test_callbacks_of_a_model_are_never_entered_twice_and_keep_their_thread(identity, frame):
+def test_callbacks_of_a_model_are_never_entered_twice_and_keep_their_thread(
+    identity: bytes, frame: Any
+) -> None:
     threads = {"input": set(), "output": set()}
     inside = {"input": 0, "output": 0}
     most = {"input": 0, "output": 0}
     numbers = iter(range(200))
 
-    def note(side):
+    def note(side: Any) -> None:
         threads[side].add(threading.current_thread())
         inside[side] += 1
         most[side] = max(most[side], inside[side])
         threading.Event().wait(0.0002)
         inside[side] -= 1
 
-    def source():
+    def source() -> Any:
         note("input")
         return frame(next(numbers))
 
@@ -221,17 +234,17 @@ def test_callbacks_of_a_model_are_never_entered_twice_and_keep_their_thread(iden
     assert threads["input"] != threads["output"]
 
 
-def test_input_and_output_callbacks_run_at_the_same_time(identity, frame):
+def test_input_and_output_callbacks_run_at_the_same_time(identity: bytes, frame: Any) -> None:
     both = threading.Barrier(2)
     numbers = iter(range(5))
 
-    def source():
+    def source() -> Any:
         number = next(numbers)
         if number == 3:
             both.wait(10)  # the output callback of an earlier frame comes here too
         return frame(number)
 
-    def output(y):
+    def output(y: Any) -> None:
         if y[0, 0] == 1:
             both.wait(10)
 
@@ -241,7 +254,7 @@ def test_input_and_output_callbacks_run_at_the_same_time(identity, frame):
         accl.wait()
 
 
-def test_results_of_one_model_may_feed_another(two_models, count_to, sink):
+def test_results_of_one_model_may_feed_another(two_models: bytes, count_to: Any, sink: Any) -> None:
     between = queue.Queue()
     with AsyncAccl(two_models) as accl:
         accl.connect_output(sink, 1)
@@ -263,8 +276,8 @@ def test_results_of_one_model_may_feed_another(two_models, count_to, sink):
     ],
 )
 def test_wait_is_a_runtime_error_while_something_is_not_connected(
-    connected, words, two_models, count_to, sink
-):
+    connected: Any, words: str, two_models: bytes, count_to: Any, sink: Any
+) -> None:
     with AsyncAccl(two_models) as accl:
         for name in connected:
             side, index = name.split()
@@ -280,12 +293,12 @@ def test_wait_is_a_runtime_error_while_something_is_not_connected(
 @pytest.mark.expected_log
 @pytest.mark.parametrize("good", [0, 1, 50])
 def test_an_exception_in_the_input_callback_is_raised_by_wait_after_the_frames_before_it(
-    good, identity, frame, sink
-):
+    good: Any, identity: bytes, frame: Any, sink: Any
+) -> None:
     problem = ZeroDivisionError("camera unplugged")
     numbers = iter(range(1000))
 
-    def source():
+    def source() -> Any:
         number = next(numbers)
         if number == good:
             raise problem
@@ -302,8 +315,10 @@ def test_an_exception_in_the_input_callback_is_raised_by_wait_after_the_frames_b
 
 
 @pytest.mark.expected_log
-def test_an_exception_in_a_generator_is_raised_by_wait(identity, frame, sink):
-    def source():
+def test_an_exception_in_a_generator_is_raised_by_wait(
+    identity: bytes, frame: Any, sink: Any
+) -> None:
+    def source() -> Any:
         yield frame(0)
         raise OSError("file gone")
 
@@ -317,11 +332,11 @@ def test_an_exception_in_a_generator_is_raised_by_wait(identity, frame, sink):
 
 @pytest.mark.expected_log
 def test_an_exception_in_the_output_callback_ends_the_stream_and_is_raised_by_wait(
-    identity, endless
-):
+    identity: bytes, endless: Any
+) -> None:
     calls = []
 
-    def output(_y):
+    def output(_y: Any) -> None:
         calls.append(1)
         if len(calls) == 5:
             raise ZeroDivisionError("cannot draw")
@@ -336,15 +351,17 @@ def test_an_exception_in_the_output_callback_ends_the_stream_and_is_raised_by_wa
 
 
 @pytest.mark.expected_log
-def test_wait_raises_though_the_input_callback_still_waits_for_a_camera(identity, frame):
+def test_wait_raises_though_the_input_callback_still_waits_for_a_camera(
+    identity: bytes, frame: Any
+) -> None:
     frames = queue.Queue()
     frames.put(frame(0))
 
-    def output(_y):
+    def output(_y: Any) -> None:
         raise ZeroDivisionError
 
     with AsyncAccl(identity) as accl:
-        accl.connect_input(lambda: frames.get())
+        accl.connect_input(lambda: frames.get(timeout=60))
         accl.connect_output(output)
         begun = time.monotonic()
         with pytest.raises(ZeroDivisionError):
@@ -355,8 +372,8 @@ def test_wait_raises_though_the_input_callback_still_waits_for_a_camera(identity
 
 @pytest.mark.expected_log
 def test_a_device_that_fails_on_a_frame_ends_the_stream_and_wait_raises(
-    identity, device, count_to, sink
-):
+    identity: bytes, device: Any, count_to: Any, sink: Any
+) -> None:
     device.breaks_on = {5.0}
     with AsyncAccl(identity) as accl:
         accl.connect_input(count_to(100))
@@ -377,7 +394,9 @@ def test_a_device_that_fails_on_a_frame_ends_the_stream_and_wait_raises(
         ([np.zeros((1, 4), np.float32)] * 2, RuntimeError, "has 1 inputs"),
     ],
 )
-def test_a_frame_that_does_not_fit_is_raised_by_wait(bad, error, words, identity, frame, sink):
+def test_a_frame_that_does_not_fit_is_raised_by_wait(
+    bad: Any, error: Any, words: str, identity: bytes, frame: Any, sink: Any
+) -> None:
     frames = iter([frame(0), bad])
     with AsyncAccl(identity) as accl:
         accl.connect_input(lambda: next(frames))
@@ -388,7 +407,9 @@ def test_a_frame_that_does_not_fit_is_raised_by_wait(bad, error, words, identity
 
 
 @pytest.mark.expected_log
-def test_an_output_callback_with_the_wrong_parameters_is_raised_by_wait(identity, count_to):
+def test_an_output_callback_with_the_wrong_parameters_is_raised_by_wait(
+    identity: bytes, count_to: Any
+) -> None:
     with AsyncAccl(identity) as accl:
         accl.connect_input(count_to(3))
         accl.connect_output(lambda: None)
@@ -397,8 +418,8 @@ def test_an_output_callback_with_the_wrong_parameters_is_raised_by_wait(identity
 
 
 def test_stop_ends_an_endless_stream_within_a_second_and_no_callback_follows(
-    identity, endless, sink
-):
+    identity: bytes, endless: Any, sink: Any
+) -> None:
     with AsyncAccl(identity) as accl:
         accl.connect_input(endless)
         accl.connect_output(sink)
@@ -414,20 +435,20 @@ def test_stop_ends_an_endless_stream_within_a_second_and_no_callback_follows(
 
 
 @pytest.mark.parametrize("side", ["input", "output"])
-def test_stop_may_be_called_from_a_callback(side, identity, frame):
+def test_stop_may_be_called_from_a_callback(side: Any, identity: bytes, frame: Any) -> None:
     stopped = []
 
-    def stop():
+    def stop() -> None:
         begun = time.monotonic()
         accl.stop()
         stopped.append(time.monotonic() - begun)
 
-    def source():
+    def source() -> Any:
         if side == "input" and not stopped:
             stop()
         return frame(0)
 
-    def output(_y):
+    def output(_y: Any) -> None:
         if side == "output" and not stopped:
             stop()
 
@@ -438,11 +459,11 @@ def test_stop_may_be_called_from_a_callback(side, identity, frame):
     assert stopped[0] < 1
 
 
-def test_shutdown_may_be_called_from_a_callback(identity, endless):
+def test_shutdown_may_be_called_from_a_callback(identity: bytes, endless: Any) -> None:
     accl = AsyncAccl(identity)
     done = threading.Event()
 
-    def output(_y):
+    def output(_y: Any) -> None:
         accl.shutdown()
         done.set()
 
@@ -452,12 +473,12 @@ def test_shutdown_may_be_called_from_a_callback(identity, endless):
 
 
 def test_stop_returns_within_a_second_though_the_input_callback_is_blocked(
-    identity, frame, sink
-):
+    identity: bytes, frame: Any, sink: Any
+) -> None:
     frames = queue.Queue()
     frames.put(frame(0))
     with AsyncAccl(identity) as accl:
-        accl.connect_input(lambda: frames.get())
+        accl.connect_input(lambda: frames.get(timeout=60))
         accl.connect_output(sink)
         sink.wait_for(1)
         begun = time.monotonic()
@@ -469,8 +490,8 @@ def test_stop_returns_within_a_second_though_the_input_callback_is_blocked(
 
 
 def test_stop_returns_within_a_second_though_the_device_is_busy(
-    identity, device, endless, sink
-):
+    identity: bytes, device: Any, endless: Any, sink: Any
+) -> None:
     device.hold()
     with AsyncAccl(identity) as accl:
         accl.connect_input(endless)
@@ -482,7 +503,9 @@ def test_stop_returns_within_a_second_though_the_device_is_busy(
     assert sink.numbers == []
 
 
-def test_stop_before_anything_is_connected_does_nothing(identity, count_to, sink):
+def test_stop_before_anything_is_connected_does_nothing(
+    identity: bytes, count_to: Any, sink: Any
+) -> None:
     with AsyncAccl(identity) as accl:
         accl.stop()
         accl.connect_input(count_to(3))
@@ -492,8 +515,8 @@ def test_stop_before_anything_is_connected_does_nothing(identity, count_to, sink
 
 
 def test_callbacks_can_be_connected_again_after_stop_and_after_the_end(
-    identity, frame, endless, sink
-):
+    identity: bytes, frame: Any, endless: Any, sink: Any
+) -> None:
     with AsyncAccl(identity) as accl:
         accl.connect_input(endless)
         accl.connect_output(lambda y: None)
@@ -505,7 +528,9 @@ def test_callbacks_can_be_connected_again_after_stop_and_after_the_end(
     assert sink.numbers == [0, 1, 2, 10, 11, 12]
 
 
-def test_after_the_end_wait_asks_for_both_callbacks_again(identity, count_to, sink):
+def test_after_the_end_wait_asks_for_both_callbacks_again(
+    identity: bytes, count_to: Any, sink: Any
+) -> None:
     with AsyncAccl(identity) as accl:
         accl.connect_input(count_to(1))
         accl.connect_output(sink)
@@ -519,11 +544,13 @@ def test_after_the_end_wait_asks_for_both_callbacks_again(identity, count_to, si
     assert sink.numbers == [0, 0]
 
 
-def test_a_new_input_callback_goes_on_where_the_old_one_is_left(identity, frame, sink):
+def test_a_new_input_callback_goes_on_where_the_old_one_is_left(
+    identity: bytes, frame: Any, sink: Any
+) -> None:
     reached = threading.Event()
     go_on = threading.Event()
 
-    def old():
+    def old() -> Any:
         if not reached.is_set():
             reached.set()
             return frame(0)
@@ -543,8 +570,8 @@ def test_a_new_input_callback_goes_on_where_the_old_one_is_left(identity, frame,
 
 
 def test_an_input_that_ended_before_the_output_was_connected_may_be_continued(
-    identity, count_to, sink, poll_for
-):
+    identity: bytes, count_to: Any, sink: Any, poll_for: Any
+) -> None:
     with AsyncAccl(identity) as accl:
         accl.connect_input(count_to(3))
         poll_for(lambda: not any("accl-input" in t.name for t in threading.enumerate()))
@@ -554,7 +581,9 @@ def test_an_input_that_ended_before_the_output_was_connected_may_be_continued(
     assert sink.numbers == [0, 1, 2, 0, 1]
 
 
-def test_a_new_output_callback_takes_over_without_losing_a_frame(identity, count_to):
+def test_a_new_output_callback_takes_over_without_losing_a_frame(
+    identity: bytes, count_to: Any
+) -> None:
     first, second = Sink(), Sink()
     with AsyncAccl(identity) as accl:
         accl.connect_output(first)
@@ -567,10 +596,10 @@ def test_a_new_output_callback_takes_over_without_losing_a_frame(identity, count
     assert first.numbers + second.numbers == list(range(3000))
 
 
-def test_wait_from_a_callback_is_refused(identity, count_to):
+def test_wait_from_a_callback_is_refused(identity: bytes, count_to: Any) -> None:
     problems = []
 
-    def output(_y):
+    def output(_y: Any) -> None:
         try:
             accl.wait()
         except RuntimeError as error:
@@ -583,7 +612,7 @@ def test_wait_from_a_callback_is_refused(identity, count_to):
     assert "called from a callback" in problems[0]
 
 
-def test_smoothing_keeps_the_distance_between_results(identity, count_to):
+def test_smoothing_keeps_the_distance_between_results(identity: bytes, count_to: Any) -> None:
     times = []
     options = ClientOptions(smoothing=True, fps_target=100)
     with AsyncAccl(identity, client_options=options) as accl:
@@ -595,8 +624,8 @@ def test_smoothing_keeps_the_distance_between_results(identity, count_to):
 
 @pytest.mark.parametrize("options", [ClientOptions(True, 0.0), ClientOptions(False, 1.0)])
 def test_a_rate_without_smoothing_or_smoothing_without_a_rate_changes_nothing(
-    options, identity, count_to, sink
-):
+    options: Any, identity: bytes, count_to: Any, sink: Any
+) -> None:
     begun = time.monotonic()
     with AsyncAccl(identity, client_options=options) as accl:
         accl.connect_input(count_to(100))
@@ -606,8 +635,10 @@ def test_a_rate_without_smoothing_or_smoothing_without_a_rate_changes_nothing(
     assert time.monotonic() - begun < 10
 
 
-def test_a_stream_goes_on_though_nobody_holds_the_accelerator(identity, count_to, sink):
-    def start():
+def test_a_stream_goes_on_though_nobody_holds_the_accelerator(
+    identity: bytes, count_to: Any, sink: Any
+) -> None:
+    def start() -> None:
         accl = AsyncAccl(identity)
         accl.connect_input(count_to(2000))
         accl.connect_output(sink)

@@ -1,5 +1,8 @@
 """Pre- and post-processing models on the host."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -7,14 +10,16 @@ import pytest
 from engine import AsyncAccl, MultiStreamAsyncAccl, SyncAccl
 
 
-def as_path(model, tmp_path):
+def as_path(model: Any, tmp_path: Any) -> Any:
     path = tmp_path / "extra.onnx"
     onnx.save(model, path)
     return path
 
 
 @pytest.mark.parametrize("form", ["path", "text", "bytes", "object"])
-def test_the_post_model_is_a_path_bytes_or_an_onnx_model(form, identity, models, frame, tmp_path):
+def test_the_post_model_is_a_path_bytes_or_an_onnx_model(
+    form: Any, identity: bytes, models: Any, frame: Any, tmp_path: Path
+) -> None:
     model = models.double("y", "z")
     path = as_path(model, tmp_path)
     given = {"path": path, "text": str(path), "bytes": path.read_bytes(), "object": model}[form]
@@ -23,13 +28,13 @@ def test_the_post_model_is_a_path_bytes_or_an_onnx_model(form, identity, models,
         assert accl.run(frame(3))[0, 0] == 6
 
 
-def test_the_pre_model_runs_before_the_device(identity, models, frame):
+def test_the_pre_model_runs_before_the_device(identity: bytes, models: Any, frame: Any) -> None:
     with SyncAccl(identity) as accl:
         accl.set_preprocessing_model(models.double("raw", "x").SerializeToString())
         assert accl.run(frame(3))[0, 0] == 6
 
 
-def test_both_work_in_every_class(identity, models, frame):
+def test_both_work_in_every_class(identity: bytes, models: Any, frame: Any) -> None:
     got = []
     with AsyncAccl(identity) as accl:
         accl.set_preprocessing_model(models.double("raw", "x"))
@@ -48,15 +53,17 @@ def test_both_work_in_every_class(identity, models, frame):
 
 
 def test_outputs_are_joined_with_the_post_model_by_name_and_others_passed_through_in_front(
-    two_ports, models, frame
-):
+    two_ports: bytes, models: Any, frame: Any
+) -> None:
     with SyncAccl(two_ports) as accl:
         accl.set_postprocessing_model(models.double("difference", "twice"))
         total, twice = accl.run([frame(5), frame(3)])
     assert (total[0, 0], twice[0, 0]) == (8, 4)
 
 
-def test_a_free_batch_is_accepted_and_a_fixed_one_is_not(identity, models, frame):
+def test_a_free_batch_is_accepted_and_a_fixed_one_is_not(
+    identity: bytes, models: Any, frame: Any
+) -> None:
     with SyncAccl(identity) as accl:
         accl.set_postprocessing_model(models.double("y", "z", shape=("batch", 4)))
         assert accl.run(frame(1))[0, 0] == 2
@@ -65,7 +72,7 @@ def test_a_free_batch_is_accepted_and_a_fixed_one_is_not(identity, models, frame
 
 
 @pytest.mark.parametrize("kind", ["pre", "post"])
-def test_no_model_is_a_runtime_error(kind, identity):
+def test_no_model_is_a_runtime_error(kind: str, identity: bytes) -> None:
     with (
         SyncAccl(identity) as accl,
         pytest.raises(RuntimeError, match=f"{kind}-processing model is None"),
@@ -82,13 +89,17 @@ def test_no_model_is_a_runtime_error(kind, identity):
         (7, TypeError, "is a int"),
     ],
 )
-def test_a_model_that_cannot_be_used_is_named(given, error, words, identity):
+def test_a_model_that_cannot_be_used_is_named(
+    given: Any, error: Any, words: str, identity: bytes
+) -> None:
     with SyncAccl(identity) as accl, pytest.raises(error, match=words):
         accl.set_preprocessing_model(given)
 
 
 @pytest.mark.parametrize(("kind", "flags"), [("pre", (False, True)), ("post", (True, False))])
-def test_extra_models_need_the_model_s_own_shapes(kind, flags, identity, models):
+def test_extra_models_need_the_model_s_own_shapes(
+    kind: str, flags: Any, identity: bytes, models: Any
+) -> None:
     with SyncAccl(identity, use_model_shape=flags) as accl:
         with pytest.raises(RuntimeError, match="use_model_shape"):
             getattr(accl, f"set_{kind}processing_model")(models.double())
@@ -96,8 +107,8 @@ def test_extra_models_need_the_model_s_own_shapes(kind, flags, identity, models)
 
 @pytest.mark.expected_log
 def test_a_post_model_that_does_not_belong_to_the_program_fails_with_its_cause(
-    identity, models, frame
-):
+    identity: bytes, models: Any, frame: Any
+) -> None:
     with SyncAccl(identity) as accl:
         accl.set_postprocessing_model(models.double("other", "z"))
         with pytest.raises(RuntimeError, match="Failed to run the post-processing") as caught:
@@ -111,7 +122,7 @@ def test_a_post_model_that_does_not_belong_to_the_program_fails_with_its_cause(
             accl.wait()
 
 
-def test_a_frame_that_does_not_fit_the_pre_model_is_named(identity, models):
+def test_a_frame_that_does_not_fit_the_pre_model_is_named(identity: bytes, models: Any) -> None:
     with SyncAccl(identity) as accl:
         accl.set_preprocessing_model(models.double("raw", "x"))
         with pytest.raises(ValueError, match="'raw' of the pre-processing model"):

@@ -1,5 +1,7 @@
 """Shapes, value types, and who owns which array."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from onnx import TensorProto
@@ -8,7 +10,7 @@ from engine import AsyncAccl, SyncAccl
 
 
 @pytest.fixture
-def picture():
+def picture() -> Any:
     return np.random.default_rng(1).random((6, 8, 3)).astype(np.float32)  # height, width, channels
 
 
@@ -25,8 +27,8 @@ def picture():
 )
 @pytest.mark.parametrize("use_model_shape", [(True, True), (False, True)])
 def test_a_planar_model_takes_its_own_shape_and_channels_last(
-    given, use_model_shape, picture, program, models
-):
+    given: Any, use_model_shape: Any, picture: Any, program: Any, models: Any
+) -> None:
     dfp = program(models.picture_to_scores((1, 3, 6, 8), (2, 3)))
     with SyncAccl(dfp, use_model_shape=use_model_shape) as accl:
         np.testing.assert_allclose(
@@ -38,8 +40,8 @@ def test_a_planar_model_takes_its_own_shape_and_channels_last(
     "given", [lambda p: p[np.newaxis], lambda p: p, lambda p: p[:, :, np.newaxis]]
 )
 def test_a_channels_last_model_takes_a_frame_with_and_without_batch(
-    given, picture, program, models
-):
+    given: Any, picture: Any, program: Any, models: Any
+) -> None:
     dfp = program(models.picture_to_scores((1, 6, 8, 3), (1, 2)), layout="nhwc")
     with SyncAccl(dfp) as accl:
         np.testing.assert_allclose(
@@ -47,25 +49,29 @@ def test_a_channels_last_model_takes_a_frame_with_and_without_batch(
         )
 
 
-def test_outputs_have_the_model_s_shape_by_default(picture, program, models):
+def test_outputs_have_the_model_s_shape_by_default(picture: Any, program: Any, models: Any) -> None:
     with SyncAccl(program(models.identity((1, 3, 6, 8)))) as accl:
         assert accl.run(picture).shape == (1, 3, 6, 8)
 
 
-def test_outputs_have_the_device_s_shape_when_asked_for(picture, program, models):
+def test_outputs_have_the_device_s_shape_when_asked_for(
+    picture: Any, program: Any, models: Any
+) -> None:
     with SyncAccl(program(models.identity((1, 3, 6, 8))), use_model_shape=[True, False]) as accl:
         output = accl.run(picture)
     np.testing.assert_array_equal(output, picture[:, :, np.newaxis])
     assert output.flags.c_contiguous
 
 
-def test_scores_have_four_axes_in_the_device_s_shape(identity, frame):
+def test_scores_have_four_axes_in_the_device_s_shape(identity: bytes, frame: Any) -> None:
     with SyncAccl(identity, use_model_shape=(False, False)) as accl:
         assert accl.run(frame(1).reshape(1, 1, 1, 4)).shape == (1, 1, 1, 4)
 
 
 @pytest.mark.parametrize("shape", [(2, 4), (5,), (4, 1), (1, 1, 4, 1)])
-def test_a_wrong_shape_or_batch_is_a_value_error_naming_both_shapes(shape, identity):
+def test_a_wrong_shape_or_batch_is_a_value_error_naming_both_shapes(
+    shape: Any, identity: bytes
+) -> None:
     with SyncAccl(identity) as accl, pytest.raises(ValueError, match=r"shape \(1, 4\)") as caught:
         accl.run(np.zeros(shape, np.float32))
     assert str(shape) in str(caught.value)
@@ -73,19 +79,19 @@ def test_a_wrong_shape_or_batch_is_a_value_error_naming_both_shapes(shape, ident
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64, np.int32])
-def test_a_wrong_value_type_is_never_converted_silently(dtype, identity):
+def test_a_wrong_value_type_is_never_converted_silently(dtype: Any, identity: bytes) -> None:
     with SyncAccl(identity) as accl, pytest.raises(TypeError, match="takes float32 values"):
         accl.run(np.zeros((1, 4), dtype))
 
 
-def test_a_model_of_bytes_takes_bytes(program, models):
+def test_a_model_of_bytes_takes_bytes(program: Any, models: Any) -> None:
     dfp = program(models.identity(dtype=TensorProto.UINT8))
     data = np.arange(4, dtype=np.uint8)
     with SyncAccl(dfp) as accl:
         np.testing.assert_array_equal(accl.run(data), data[np.newaxis])
 
 
-def test_the_number_of_arrays_must_be_the_number_of_inputs(two_ports, frame):
+def test_the_number_of_arrays_must_be_the_number_of_inputs(two_ports: bytes, frame: Any) -> None:
     with SyncAccl(two_ports) as accl:
         for data in (frame(1), [frame(1)], [frame(1)] * 3):
             with pytest.raises(RuntimeError, match="has 2 inputs"):
@@ -93,12 +99,14 @@ def test_the_number_of_arrays_must_be_the_number_of_inputs(two_ports, frame):
 
 
 @pytest.mark.parametrize("data", [None, 3, "frame", [[1.0]], {"x": 1}, [None]])
-def test_a_frame_is_an_array_or_a_sequence_of_arrays(data, identity):
+def test_a_frame_is_an_array_or_a_sequence_of_arrays(data: Any, identity: bytes) -> None:
     with SyncAccl(identity) as accl, pytest.raises(TypeError, match="NumPy array"):
         accl.send(data)
 
 
-def test_an_array_may_be_overwritten_as_soon_as_send_returned(identity, frame, device):
+def test_an_array_may_be_overwritten_as_soon_as_send_returned(
+    identity: bytes, frame: Any, device: Any
+) -> None:
     device.hold()
     with SyncAccl(identity) as accl:
         buffer = frame(0)
@@ -110,11 +118,13 @@ def test_an_array_may_be_overwritten_as_soon_as_send_returned(identity, frame, d
         assert [accl.receive()[0, 0] for _ in range(5)] == [0, 1, 2, 3, 4]
 
 
-def test_an_array_may_be_overwritten_at_the_next_call_of_the_input_callback(identity, frame):
+def test_an_array_may_be_overwritten_at_the_next_call_of_the_input_callback(
+    identity: bytes, frame: Any
+) -> None:
     buffer = frame(0)
     numbers = iter(range(200))
 
-    def source():
+    def source() -> Any:
         buffer[:] = next(numbers)
         return buffer
 
@@ -126,7 +136,7 @@ def test_an_array_may_be_overwritten_at_the_next_call_of_the_input_callback(iden
     assert got == list(range(200))
 
 
-def test_outputs_belong_to_the_caller(identity, frame):
+def test_outputs_belong_to_the_caller(identity: bytes, frame: Any) -> None:
     with SyncAccl(identity) as accl:
         outputs = [accl.run(frame(number)) for number in range(100)]
     for number, output in enumerate(outputs):

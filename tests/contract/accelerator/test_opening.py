@@ -3,6 +3,7 @@
 import logging
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ ALL = [SyncAccl, AsyncAccl, MultiStreamAsyncAccl]
 
 
 @pytest.mark.parametrize("kind", [str, Path, bytes, bytearray, memoryview, Dfp])
-def test_dfp_is_a_path_bytes_or_a_dfp_object(kind, identity, tmp_path, frame):
+def test_dfp_is_a_path_bytes_or_a_dfp_object(
+    kind: Any, identity: bytes, tmp_path: Path, frame: Any
+) -> None:
     path = tmp_path / "identity.dfp"
     path.write_bytes(identity)
     source = kind(str(path)) if kind in (str, Path) else kind(identity)
@@ -24,7 +27,7 @@ def test_dfp_is_a_path_bytes_or_a_dfp_object(kind, identity, tmp_path, frame):
 
 
 @pytest.mark.parametrize("cls", ALL)
-def test_a_dfp_that_cannot_be_used_is_a_runtime_error_naming_it(cls, tmp_path):
+def test_a_dfp_that_cannot_be_used_is_a_runtime_error_naming_it(cls: Any, tmp_path: Path) -> None:
     with pytest.raises(ProgramError, match=r"missing\.dfp") as caught:
         cls(tmp_path / "missing.dfp")
     assert isinstance(caught.value, RuntimeError)
@@ -34,35 +37,37 @@ def test_a_dfp_that_cannot_be_used_is_a_runtime_error_naming_it(cls, tmp_path):
 
 @pytest.mark.parametrize("cls", ALL)
 @pytest.mark.parametrize("device_ids", [0, [0], [0, 0], (0,), np.int64(0)])
-def test_device_ids_is_a_number_or_a_list_of_numbers(cls, device_ids, identity):
+def test_device_ids_is_a_number_or_a_list_of_numbers(
+    cls: Any, device_ids: Any, identity: bytes
+) -> None:
     with cls(identity, device_ids) as accl:
         assert accl.device_ids == [0]
 
 
 @pytest.mark.parametrize("cls", ALL)
 @pytest.mark.parametrize("device_ids", [-1, [0, -1], "0", 1.5, [1.5], None])
-def test_device_ids_must_be_numbers_from_zero(cls, device_ids, identity):
+def test_device_ids_must_be_numbers_from_zero(cls: Any, device_ids: Any, identity: bytes) -> None:
     with pytest.raises(TypeError, match="devices are numbered 0, 1, 2"):
         cls(identity, device_ids)
 
 
-def test_no_device_is_refused(identity):
+def test_no_device_is_refused(identity: bytes) -> None:
     with pytest.raises(ValueError, match="device_ids is empty"):
         SyncAccl(identity, [])
 
 
-def test_a_device_that_is_not_there_is_named(identity):
+def test_a_device_that_is_not_there_is_named(identity: bytes) -> None:
     with pytest.raises(DeviceNotFoundError, match="no device 7"):
         SyncAccl(identity, [7])
 
 
 @pytest.mark.parametrize("cls", ALL)
-def test_local_mode_uses_one_device_only(cls, identity):
+def test_local_mode_uses_one_device_only(cls: Any, identity: bytes) -> None:
     with pytest.raises(RuntimeError, match="local mode uses one device"):
         cls(identity, device_ids=[0, 1], local_mode=True)
 
 
-def test_group_id_is_accepted_as_the_old_name_of_device_ids(identity):
+def test_group_id_is_accepted_as_the_old_name_of_device_ids(identity: bytes) -> None:
     with pytest.warns(DeprecationWarning, match="device_ids"):
         accl = SyncAccl(identity, group_id=0)
     assert accl.device_ids == [0]
@@ -74,8 +79,8 @@ def test_group_id_is_accepted_as_the_old_name_of_device_ids(identity):
     [({}, "shared mode is not there"), ({"local_mode": True}, ""), ({"ignore_manager": True}, "")],
 )
 def test_running_locally_without_being_asked_is_said_once_in_the_log(
-    options, words, identity, caplog
-):
+    options: Any, words: str, identity: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, "engine.accelerator"), SyncAccl(identity, **options):
         pass
     told = [r.getMessage() for r in caplog.records if "local mode" in r.getMessage()]
@@ -83,7 +88,7 @@ def test_running_locally_without_being_asked_is_said_once_in_the_log(
     assert ("shared mode is not there" in told[0]) is bool(words)
 
 
-def test_options_are_copied_when_the_accelerator_is_made(identity, frame):
+def test_options_are_copied_when_the_accelerator_is_made(identity: bytes, frame: Any) -> None:
     options = SchedulerOptions(ifmap_queue_size=1, ofmap_queue_size=0)
     with SyncAccl(identity, scheduler_options=options, client_options=ClientOptions()) as accl:
         options.ifmap_queue_size = 100
@@ -92,7 +97,7 @@ def test_options_are_copied_when_the_accelerator_is_made(identity, frame):
             accl.send(frame(2), timeout=20)
 
 
-def test_ports_are_numbered_over_the_whole_program(two_models):
+def test_ports_are_numbered_over_the_whole_program(two_models: bytes) -> None:
     with AsyncAccl(two_models) as accl:
         assert accl.inport_assignment() == {0: "x"}
         assert accl.outport_assignment(0) == {0: "y"}
@@ -102,7 +107,7 @@ def test_ports_are_numbered_over_the_whole_program(two_models):
         assert accl.output_port_ids == [0, 1]
 
 
-def test_models_tell_their_ports_and_shapes(two_ports):
+def test_models_tell_their_ports_and_shapes(two_ports: bytes) -> None:
     with SyncAccl(two_ports) as accl:
         (model,) = accl.models
         assert model.input.port_assignment == {0: "a", 1: "b"}
@@ -129,7 +134,9 @@ def test_models_tell_their_ports_and_shapes(two_ports):
         lambda _s, _a, multi, i: multi.connect_streams(lambda i: None, lambda i, y: None, 1, i),
     ],
 )
-def test_a_model_index_out_of_range_is_an_index_error(index, call, identity):
+def test_a_model_index_out_of_range_is_an_index_error(
+    index: int, call: Any, identity: bytes
+) -> None:
     with (
         SyncAccl(identity) as sync,
         AsyncAccl(identity) as asynchronous,
@@ -140,7 +147,9 @@ def test_a_model_index_out_of_range_is_an_index_error(index, call, identity):
 
 
 @pytest.mark.parametrize("cls", ALL)
-def test_shutdown_may_be_called_twice_and_ends_every_use(cls, identity, frame):
+def test_shutdown_may_be_called_twice_and_ends_every_use(
+    cls: Any, identity: bytes, frame: Any
+) -> None:
     accl = cls(identity)
     accl.shutdown()
     accl.shutdown()
@@ -168,7 +177,7 @@ def test_shutdown_may_be_called_twice_and_ends_every_use(cls, identity, frame):
 
 
 @pytest.mark.parametrize("cls", ALL)
-def test_an_accelerator_that_is_forgotten_frees_its_threads(cls, identity):
+def test_an_accelerator_that_is_forgotten_frees_its_threads(cls: Any, identity: bytes) -> None:
     accl = cls(identity)
     gone = weakref.ref(accl)
     del accl

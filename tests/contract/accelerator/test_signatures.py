@@ -1,6 +1,7 @@
 import inspect
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ PUBLISHED = tomllib.loads(Path(__file__).with_name("signatures.toml").read_text(
 MEMBERS = [(cls, member) for cls, members in PUBLISHED.items() for member in members]
 
 
-def as_text(function):
+def as_text(function: Any) -> Any:
     signature = inspect.signature(function)
     parameters = [
         parameter.replace(annotation=inspect.Parameter.empty)
@@ -21,10 +22,10 @@ def as_text(function):
 
 
 @pytest.mark.parametrize(("cls", "member"), MEMBERS)
-def test_signature_is_the_published_one(cls, member):
+def test_signature_is_the_published_one(cls: Any, member: Any) -> None:
     assert as_text(getattr(getattr(engine, cls), member)) == PUBLISHED[cls][member]
 
 
 @pytest.mark.parametrize("cls", PUBLISHED)
-def test_the_class_itself_shows_the_signature_too(cls):
+def test_the_class_itself_shows_the_signature_too(cls: Any) -> None:
     assert as_text(getattr(engine, cls)) == PUBLISHED[cls]["__init__"]

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,31 +11,35 @@ import pytest
 from engine import SchedulerOptions, SyncAccl
 
 
-def test_run_of_one_array_returns_the_array(identity, frame):
+def test_run_of_one_array_returns_the_array(identity: bytes, frame: Any) -> None:
     with SyncAccl(identity) as accl:
         result = accl.run(frame(2))
     np.testing.assert_array_equal(result, frame(2))
 
 
-def test_run_of_a_list_with_one_array_returns_the_array(identity, frame):
+def test_run_of_a_list_with_one_array_returns_the_array(identity: bytes, frame: Any) -> None:
     with SyncAccl(identity) as accl:
         assert isinstance(accl.run([frame(2)]), np.ndarray)
 
 
-def test_run_of_a_list_on_a_model_with_one_input_runs_each_array_as_a_frame(identity, frame):
+def test_run_of_a_list_on_a_model_with_one_input_runs_each_array_as_a_frame(
+    identity: bytes, frame: Any
+) -> None:
     with SyncAccl(identity) as accl:
         results = accl.run([frame(number) for number in range(100)])
     assert [result[0, 0] for result in results] == list(range(100))
 
 
-def test_run_of_a_flat_list_on_a_model_with_several_inputs_is_one_frame(two_ports, frame):
+def test_run_of_a_flat_list_on_a_model_with_several_inputs_is_one_frame(
+    two_ports: bytes, frame: Any
+) -> None:
     with SyncAccl(two_ports) as accl:
         result = accl.run([frame(5), frame(3)])
     assert isinstance(result, list)
     assert [output[0, 0] for output in result] == [8, 2]
 
 
-def test_run_of_nested_lists_is_one_frame_per_inner_list(two_ports, frame):
+def test_run_of_nested_lists_is_one_frame_per_inner_list(two_ports: bytes, frame: Any) -> None:
     with SyncAccl(two_ports) as accl:
         one = accl.run([[frame(5), frame(3)]])
         two = accl.run([[frame(5), frame(3)], (frame(1), frame(1))])
@@ -42,18 +47,20 @@ def test_run_of_nested_lists_is_one_frame_per_inner_list(two_ports, frame):
     assert [[output[0, 0] for output in outputs] for outputs in two] == [[8, 2], [2, 0]]
 
 
-def test_run_of_an_empty_list_returns_an_empty_list(identity):
+def test_run_of_an_empty_list_returns_an_empty_list(identity: bytes) -> None:
     with SyncAccl(identity) as accl:
         assert accl.run([]) == []
 
 
 @pytest.mark.parametrize("inputs", [None, 5, "x", iter(()), [1], [None]])
-def test_run_of_something_else_is_a_type_error(inputs, identity):
+def test_run_of_something_else_is_a_type_error(inputs: Any, identity: bytes) -> None:
     with SyncAccl(identity) as accl, pytest.raises(TypeError, match="NumPy array"):
         accl.run(inputs)
 
 
-def test_run_raises_what_the_device_failed_with_and_works_afterwards(identity, frame, device):
+def test_run_raises_what_the_device_failed_with_and_works_afterwards(
+    identity: bytes, frame: Any, device: Any
+) -> None:
     device.breaks_on = {2.0}
     with SyncAccl(identity) as accl:
         with pytest.raises(RuntimeError, match="the device broke"):
@@ -61,7 +68,7 @@ def test_run_raises_what_the_device_failed_with_and_works_afterwards(identity, f
         assert accl.run(frame(1))[0, 0] == 1
 
 
-def test_receive_returns_the_results_in_the_order_of_send(identity, frame):
+def test_receive_returns_the_results_in_the_order_of_send(identity: bytes, frame: Any) -> None:
     with SyncAccl(identity) as accl, ThreadPoolExecutor(1) as pool:
         received = pool.submit(lambda: [accl.receive()[0, 0] for _ in range(2000)])
         for number in range(2000):
@@ -69,14 +76,16 @@ def test_receive_returns_the_results_in_the_order_of_send(identity, frame):
         assert received.result(20) == list(range(2000))
 
 
-def test_several_frames_may_be_sent_before_one_is_received(identity, frame):
+def test_several_frames_may_be_sent_before_one_is_received(identity: bytes, frame: Any) -> None:
     with SyncAccl(identity) as accl:
         for number in range(28):
             accl.send(frame(number), timeout=1000)
         assert [accl.receive()[0, 0] for _ in range(28)] == list(range(28))
 
 
-def test_receive_of_a_model_with_several_outputs_returns_a_list_in_port_order(two_ports, frame):
+def test_receive_of_a_model_with_several_outputs_returns_a_list_in_port_order(
+    two_ports: bytes, frame: Any
+) -> None:
     with SyncAccl(two_ports) as accl:
         accl.send((frame(5), frame(3)))
         result = accl.receive()
@@ -84,7 +93,7 @@ def test_receive_of_a_model_with_several_outputs_returns_a_list_in_port_order(tw
     assert [output[0, 0] for output in result] == [8, 2]
 
 
-def test_models_have_queues_of_their_own(two_models, frame):
+def test_models_have_queues_of_their_own(two_models: bytes, frame: Any) -> None:
     with SyncAccl(two_models) as accl:
         accl.send(frame(1), 0)
         accl.send(frame(2), 1)
@@ -93,7 +102,9 @@ def test_models_have_queues_of_their_own(two_models, frame):
 
 
 @pytest.mark.parametrize("timeout", [1, 50, 7.5, np.float32(20)])
-def test_receive_raises_a_timeout_error_after_the_milliseconds(timeout, identity):
+def test_receive_raises_a_timeout_error_after_the_milliseconds(
+    timeout: Any, identity: bytes
+) -> None:
     with SyncAccl(identity) as accl:
         begun = time.monotonic()
         with pytest.raises(TimeoutError, match="had no result within"):
@@ -102,7 +113,9 @@ def test_receive_raises_a_timeout_error_after_the_milliseconds(timeout, identity
     assert timeout <= waited_ms < timeout + 500
 
 
-def test_a_frame_whose_receive_timed_out_is_received_later(identity, frame, device):
+def test_a_frame_whose_receive_timed_out_is_received_later(
+    identity: bytes, frame: Any, device: Any
+) -> None:
     device.hold()
     with SyncAccl(identity) as accl:
         accl.send(frame(7))
@@ -112,7 +125,9 @@ def test_a_frame_whose_receive_timed_out_is_received_later(identity, frame, devi
         assert accl.receive(timeout=5000)[0, 0] == 7
 
 
-def test_send_raises_a_timeout_error_while_the_queue_is_full(identity, frame, device):
+def test_send_raises_a_timeout_error_while_the_queue_is_full(
+    identity: bytes, frame: Any, device: Any
+) -> None:
     device.hold()
     options = SchedulerOptions(ifmap_queue_size=2, ofmap_queue_size=1)
     with SyncAccl(identity, scheduler_options=options) as accl:
@@ -127,7 +142,9 @@ def test_send_raises_a_timeout_error_while_the_queue_is_full(identity, frame, de
 
 
 @pytest.mark.parametrize("timeout", [None, 0])
-def test_no_timeout_and_zero_wait_without_end(timeout, identity, frame, device):
+def test_no_timeout_and_zero_wait_without_end(
+    timeout: Any, identity: bytes, frame: Any, device: Any
+) -> None:
     device.hold()
     with SyncAccl(identity) as accl, ThreadPoolExecutor(1) as pool:
         accl.send(frame(4), timeout=timeout)
@@ -137,7 +154,9 @@ def test_no_timeout_and_zero_wait_without_end(timeout, identity, frame, device):
 
 
 @pytest.mark.parametrize("timeout", ["1", [1], 1j])
-def test_a_timeout_that_is_no_number_is_a_type_error(timeout, identity, frame):
+def test_a_timeout_that_is_no_number_is_a_type_error(
+    timeout: Any, identity: bytes, frame: Any
+) -> None:
     with SyncAccl(identity) as accl:
         with pytest.raises(TypeError, match="timeout is a number"):
             accl.send(frame(0), timeout=timeout)
@@ -146,7 +165,7 @@ def test_a_timeout_that_is_no_number_is_a_type_error(timeout, identity, frame):
 
 
 @pytest.mark.parametrize("timeout", [-1, -0.5, float("nan")])
-def test_a_negative_timeout_is_a_value_error(timeout, identity, frame):
+def test_a_negative_timeout_is_a_value_error(timeout: Any, identity: bytes, frame: Any) -> None:
     with SyncAccl(identity) as accl:
         with pytest.raises(ValueError, match="timeout is 0 or more"):
             accl.send(frame(0), timeout=timeout)
@@ -154,7 +173,9 @@ def test_a_negative_timeout_is_a_value_error(timeout, identity, frame):
             accl.receive(timeout=timeout)
 
 
-def test_a_frame_the_device_fails_on_fails_only_its_own_receive(identity, frame, device):
+def test_a_frame_the_device_fails_on_fails_only_its_own_receive(
+    identity: bytes, frame: Any, device: Any
+) -> None:
     device.breaks_on = {1.0}
     with SyncAccl(identity) as accl:
         for number in range(3):
@@ -165,11 +186,11 @@ def test_a_frame_the_device_fails_on_fails_only_its_own_receive(identity, frame,
         assert accl.receive()[0, 0] == 2
 
 
-def test_run_mixes_with_neither_send_nor_other_threads_runs(identity, frame):
+def test_run_mixes_with_neither_send_nor_other_threads_runs(identity: bytes, frame: Any) -> None:
     with SyncAccl(identity) as accl, ThreadPoolExecutor(4) as pool:
         accl.send(frame(-1))
 
-        def run_many(first):
+        def run_many(first: Any) -> Any:
             numbers = range(first, first + 300)
             return all(accl.run(frame(number))[0, 0] == number for number in numbers)
 
@@ -177,11 +198,11 @@ def test_run_mixes_with_neither_send_nor_other_threads_runs(identity, frame):
         assert accl.receive()[0, 0] == -1
 
 
-def test_shutdown_wakes_a_receive_that_waits(identity):
+def test_shutdown_wakes_a_receive_that_waits(identity: bytes) -> None:
     accl = SyncAccl(identity)
     begun = threading.Event()
 
-    def receive():
+    def receive() -> Any:
         begun.set()
         return accl.receive()
 

@@ -398,16 +398,18 @@ def test_slots_may_be_freed_by_another_thread_while_the_process_is_stopped(
     assert errors == []
 
 
+@pytest.mark.parametrize("read", ["pass", "while self.number == 1: pass"])
 def test_a_host_leaves_when_its_engine_is_killed(
-    make_driver: MakeDriver, tmp_path: Path, poll_for: Callable[..., None]
+    read: str, make_driver: MakeDriver, tmp_path: Path, poll_for: Callable[..., None]
 ) -> None:
-    entry = make_driver()
+    entry = make_driver(read=read)
     code = (
         "import sys, signal\n"
         "from engine.drivers import DriverCatalog, DriverProcess\n"
         "process = DriverProcess(DriverCatalog([sys.argv[1]]).get('test'), {}, stream='s1',\n"
         "    hold_back=True)\n"
         "process.start()\n"
+        "process.receive(5.0)\n"
         "print(process.pid, process.ring.name, flush=True)\n"
         "signal.pause()\n"
     )

@@ -1,5 +1,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,15 +9,17 @@ from engine.errors import ClosedError, EndOfStreamError, EngineTimeoutError, Wro
 from engine.lanes import DeviceLanes
 
 
-def frame(value):
+def frame(value: Any) -> Any:
     return [np.array([value])]
 
 
-def values(channel, count):
+def values(channel: Any, count: int) -> Any:
     return [int(channel.receive(5).outputs[0][0]) for _ in range(count)]
 
 
-def test_outputs_come_in_the_order_of_submission_though_a_later_job_is_done_first(lanes, gated):
+def test_outputs_come_in_the_order_of_submission_though_a_later_job_is_done_first(
+    lanes: Any, gated: Any
+) -> None:
     channel = lanes.open_channel(gated, name="a", depth=2)
     channel.submit(frame(0), "first")
     channel.submit(frame(1), "second")
@@ -28,7 +31,9 @@ def test_outputs_come_in_the_order_of_submission_though_a_later_job_is_done_firs
     assert [channel.receive(5).tag, channel.receive(5).tag] == ["first", "second"]
 
 
-def test_ten_thousand_frames_from_one_thread_to_another_stay_in_order(lanes, echo):
+def test_ten_thousand_frames_from_one_thread_to_another_stay_in_order(
+    lanes: Any, echo: Any
+) -> None:
     channel = lanes.open_channel(echo, name="a", depth=5)
     with ThreadPoolExecutor(1) as pool:
         received = pool.submit(values, channel, 10_000)
@@ -37,7 +42,7 @@ def test_ten_thousand_frames_from_one_thread_to_another_stay_in_order(lanes, ech
         assert received.result() == list(range(10_000))
 
 
-def test_depth_counts_frames_until_they_are_received(lanes, echo):
+def test_depth_counts_frames_until_they_are_received(lanes: Any, echo: Any) -> None:
     channel = lanes.open_channel(echo, name="a", depth=2)
     channel.submit(frame(0))
     assert channel.has_room()
@@ -50,7 +55,7 @@ def test_depth_counts_frames_until_they_are_received(lanes, echo):
     assert echo.seen == [0, 1]
 
 
-def test_a_blocked_submit_goes_on_when_a_frame_is_received(lanes, echo):
+def test_a_blocked_submit_goes_on_when_a_frame_is_received(lanes: Any, echo: Any) -> None:
     channel = lanes.open_channel(echo, name="a", depth=1)
     channel.submit(frame(0))
     with ThreadPoolExecutor(1) as pool:
@@ -60,7 +65,9 @@ def test_a_blocked_submit_goes_on_when_a_frame_is_received(lanes, echo):
     assert values(channel, 1) == [1]
 
 
-def test_the_room_callback_is_called_outside_locks_when_a_full_channel_gets_room(lanes, echo):
+def test_the_room_callback_is_called_outside_locks_when_a_full_channel_gets_room(
+    lanes: Any, echo: Any
+) -> None:
     channel = lanes.open_channel(echo, name="a", depth=2)
     seen = []
     channel.set_on_room(lambda: seen.append(channel.has_room()))
@@ -73,7 +80,7 @@ def test_the_room_callback_is_called_outside_locks_when_a_full_channel_gets_room
     assert seen == [True]
 
 
-def test_an_error_belongs_to_its_own_frame_only(lanes, echo):
+def test_an_error_belongs_to_its_own_frame_only(lanes: Any, echo: Any) -> None:
     broken = ValueError("bad frame")
     echo.failing[1] = broken
     channel = lanes.open_channel(echo, name="a")
@@ -84,7 +91,7 @@ def test_an_error_belongs_to_its_own_frame_only(lanes, echo):
     assert [job.outputs is None for job in done] == [False, True, False]
 
 
-def test_even_an_exit_raised_by_a_backend_ends_no_lane(one_lane, echo):
+def test_even_an_exit_raised_by_a_backend_ends_no_lane(one_lane: Any, echo: Any) -> None:
     echo.failing[0] = SystemExit(3)
     channel = one_lane.open_channel(echo, name="a")
     channel.submit(frame(0))
@@ -93,14 +100,14 @@ def test_even_an_exit_raised_by_a_backend_ends_no_lane(one_lane, echo):
     assert channel.receive(5).error is None
 
 
-def test_times_of_a_frame_are_in_order(lanes, echo):
+def test_times_of_a_frame_are_in_order(lanes: Any, echo: Any) -> None:
     channel = lanes.open_channel(echo, name="a")
     channel.submit(frame(0))
     done = channel.receive(5)
     assert 0 < done.queued_ns <= done.started_ns <= done.finished_ns
 
 
-def test_finish_lets_everything_out_and_then_ends(lanes, echo):
+def test_finish_lets_everything_out_and_then_ends(lanes: Any, echo: Any) -> None:
     channel = lanes.open_channel(echo, name="a")
     channel.submit(frame(0))
     channel.finish()
@@ -112,7 +119,7 @@ def test_finish_lets_everything_out_and_then_ends(lanes, echo):
             channel.receive(5)
 
 
-def test_finish_wakes_all_receivers_that_wait(lanes, echo):
+def test_finish_wakes_all_receivers_that_wait(lanes: Any, echo: Any) -> None:
     channel = lanes.open_channel(echo, name="a")
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(channel.receive, 10) for _ in range(3)]
@@ -126,7 +133,9 @@ def test_finish_wakes_all_receivers_that_wait(lanes, echo):
     ]
 
 
-def test_close_returns_the_tags_that_were_not_delivered_oldest_first(one_lane, gated):
+def test_close_returns_the_tags_that_were_not_delivered_oldest_first(
+    one_lane: Any, gated: Any
+) -> None:
     channel = one_lane.open_channel(gated, name="a", depth=4)
     for value in range(4):
         channel.submit(frame(value), f"tag {value}")
@@ -139,13 +148,13 @@ def test_close_returns_the_tags_that_were_not_delivered_oldest_first(one_lane, g
     assert gated.seen == [0, 1]  # what was queued is not executed any more
 
 
-def test_close_wakes_everybody_who_waits(one_lane, gated):
+def test_close_wakes_everybody_who_waits(one_lane: Any, gated: Any) -> None:
     channel = one_lane.open_channel(gated, name="a", depth=1)
     channel.submit(frame(0))
     with ThreadPoolExecutor(2) as pool:
         started = threading.Barrier(3)
 
-        def wait_for(call, *args):
+        def wait_for(call: Any, *args: Any) -> Any:
             started.wait(5)
             return call(*args)
 
@@ -157,7 +166,7 @@ def test_close_wakes_everybody_who_waits(one_lane, gated):
         assert isinstance(receive.exception(5), ClosedError)
 
 
-def test_wait_idle_says_whether_a_lane_still_executes(one_lane, gated):
+def test_wait_idle_says_whether_a_lane_still_executes(one_lane: Any, gated: Any) -> None:
     channel = one_lane.open_channel(gated, name="a")
     channel.submit(frame(0))
     while not gated.seen:
@@ -168,7 +177,9 @@ def test_wait_idle_says_whether_a_lane_still_executes(one_lane, gated):
     assert channel.wait_idle(5)
 
 
-def test_a_received_frame_is_not_kept_alive_by_an_idle_lane(one_lane, echo, poll_for):
+def test_a_received_frame_is_not_kept_alive_by_an_idle_lane(
+    one_lane: Any, echo: Any, poll_for: Any
+) -> None:
     import weakref
 
     channel = one_lane.open_channel(echo, name="a")
@@ -180,10 +191,10 @@ def test_a_received_frame_is_not_kept_alive_by_an_idle_lane(one_lane, echo, poll
     poll_for(lambda: not any(ref() is not None for ref in alive))
 
 
-def test_several_senders_and_receivers_lose_and_double_nothing(lanes, echo):
+def test_several_senders_and_receivers_lose_and_double_nothing(lanes: Any, echo: Any) -> None:
     channel = lanes.open_channel(echo, name="a", depth=4)
 
-    def send(first):
+    def send(first: Any) -> None:
         for value in range(first, first + 1000):
             channel.submit(frame(value), timeout_s=10)
 
@@ -191,13 +202,30 @@ def test_several_senders_and_receivers_lose_and_double_nothing(lanes, echo):
         received = [pool.submit(values, channel, 1000) for _ in range(3)]
         sent = [pool.submit(send, first) for first in (0, 1000, 2000)]
         assert [future.result(30) for future in sent] == [None] * 3
-        everything = sum((future.result(30) for future in received), [])
+        everything = [value for future in received for value in future.result(30)]
     assert sorted(everything) == list(range(3000))
 
 
-def test_a_channel_may_be_opened_while_another_device_is_closed(echo):
+def test_a_channel_may_be_opened_while_another_device_is_closed(echo: Any) -> None:
     with DeviceLanes(1) as one, DeviceLanes(1) as other:
         one.close()
         channel = other.open_channel(echo, name="a")
         channel.submit(frame(3))
         assert values(channel, 1) == [3]
+
+
+def test_who_waits_first_for_room_goes_first_and_nobody_passes(
+    one_lane: Any, gated: Any, poll_for: Any
+) -> None:
+    channel = one_lane.open_channel(gated, name="a", depth=1)
+    channel.submit(frame(0))
+    with ThreadPoolExecutor(3) as pool:
+        for value in (1, 2, 3):
+            pool.submit(channel.submit, frame(value))
+            poll_for(lambda value=value: len(channel._line) == value)
+        assert not channel.has_room()
+        with pytest.raises(EngineTimeoutError):
+            channel.submit(frame(9), timeout_s=0.01)
+        gated.open_all()
+        assert values(channel, 4) == [0, 1, 2, 3]
+    assert channel.has_room()

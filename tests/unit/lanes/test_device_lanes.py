@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,15 +13,17 @@ from engine.errors import ClosedError, InvalidArgumentError
 from engine.lanes import DeviceLanes
 
 
-def frame(value):
+def frame(value: Any) -> Any:
     return [np.array([value])]
 
 
-def lane_names():
+def lane_names() -> Any:
     return sorted(t.name for t in threading.enumerate() if t.name.startswith("lane-"))
 
 
-def test_channels_take_turns_so_that_a_busy_one_does_not_hold_up_another(one_lane, gated):
+def test_channels_take_turns_so_that_a_busy_one_does_not_hold_up_another(
+    one_lane: Any, gated: Any
+) -> None:
     busy = one_lane.open_channel(gated, name="busy", depth=50)
     other = one_lane.open_channel(gated, name="other", depth=50)
     for value in range(6):
@@ -36,14 +39,16 @@ def test_channels_take_turns_so_that_a_busy_one_does_not_hold_up_another(one_lan
     assert gated.seen in ([0, 1, 10, 2, 11, 3, 12, 4, 5], [0, 10, 1, 11, 2, 12, 3, 4, 5])
 
 
-def test_jobs_of_one_channel_run_on_all_lanes_at_once(lanes, gated, poll_for):
+def test_jobs_of_one_channel_run_on_all_lanes_at_once(
+    lanes: Any, gated: Any, poll_for: Any
+) -> None:
     channel = lanes.open_channel(gated, name="a")
     channel.submit(frame(0))
     channel.submit(frame(1))
     poll_for(lambda: sorted(gated.seen) == [0, 1])
 
 
-def test_lanes_are_named_after_their_number_and_follow_the_count(echo, poll_for):
+def test_lanes_are_named_after_their_number_and_follow_the_count(echo: Any, poll_for: Any) -> None:
     with DeviceLanes(1) as device:
         assert lane_names() == ["lane-0"]
         device.set_count(3)
@@ -57,13 +62,13 @@ def test_lanes_are_named_after_their_number_and_follow_the_count(echo, poll_for)
     assert lane_names() == []
 
 
-def test_zero_lanes_means_one_per_core():
+def test_zero_lanes_means_one_per_core() -> None:
     with DeviceLanes() as device:
         assert device.count >= 1
         assert len(lane_names()) == device.count
 
 
-def test_changing_the_count_while_frames_run_loses_none(echo):
+def test_changing_the_count_while_frames_run_loses_none(echo: Any) -> None:
     with DeviceLanes(2) as device, ThreadPoolExecutor(1) as pool:
         channel = device.open_channel(echo, name="a", depth=4)
         received = pool.submit(
@@ -77,17 +82,17 @@ def test_changing_the_count_while_frames_run_loses_none(echo):
 
 
 @pytest.mark.parametrize("count", [-1, 257])
-def test_an_impossible_number_of_lanes_is_refused(count):
+def test_an_impossible_number_of_lanes_is_refused(count: int) -> None:
     with pytest.raises(InvalidArgumentError, match="number of lanes is 0"):
         DeviceLanes(count)
 
 
-def test_a_depth_below_one_is_refused(lanes, echo):
+def test_a_depth_below_one_is_refused(lanes: Any, echo: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="depth of channel 'a'"):
         lanes.open_channel(echo, name="a", depth=0)
 
 
-def test_busy_fraction_counts_a_job_that_is_still_running(gated, poll_for):
+def test_busy_fraction_counts_a_job_that_is_still_running(gated: Any, poll_for: Any) -> None:
     with DeviceLanes(2) as device:
         channel = device.open_channel(gated, name="a")
         channel.submit(frame(0))
@@ -102,7 +107,7 @@ def test_busy_fraction_counts_a_job_that_is_still_running(gated, poll_for):
         assert device.busy_fraction() == 0.0
 
 
-def test_close_ends_all_channels_and_may_be_called_twice(echo):
+def test_close_ends_all_channels_and_may_be_called_twice(echo: Any) -> None:
     device = DeviceLanes(2)
     channel = device.open_channel(echo, name="a")
     with ThreadPoolExecutor(1) as pool:
@@ -119,7 +124,9 @@ def test_close_ends_all_channels_and_may_be_called_twice(echo):
 
 
 @pytest.mark.expected_log
-def test_close_keeps_its_deadline_when_a_program_runs_on(gated, poll_for, caplog):
+def test_close_keeps_its_deadline_when_a_program_runs_on(
+    gated: Any, poll_for: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     device = DeviceLanes(1)
     channel = device.open_channel(gated, name="a")
     channel.submit(frame(0))
@@ -132,7 +139,7 @@ def test_close_keeps_its_deadline_when_a_program_runs_on(gated, poll_for, caplog
     gated.open_all()
 
 
-def test_a_program_that_forgets_to_close_its_lanes_ends_all_the_same():
+def test_a_program_that_forgets_to_close_its_lanes_ends_all_the_same() -> None:
     script = (
         "from engine.lanes import DeviceLanes\ndevice = DeviceLanes(2)\nprint('end of script')\n"
     )

@@ -1,0 +1,91 @@
+"""Programs that end without shutting their accelerators down."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PREAMBLE = """
+import faulthandler, queue, sys, threading, numpy as np
+from onnx import TensorProto, helper
+from engine import AsyncAccl, MultiStreamAsyncAccl, SyncAccl
+from engine.dfp import ModelEntry, pack_dfp
+from engine.protocol import TensorInfo
+x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 4]) for n in "xy")
+graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [x], [y])
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+entry = ModelEntry(name="m", main="m.onnx", inputs=(TensorInfo("x", (1, 4), "float32"),),
+                   outputs=(TensorInfo("y", (1, 4), "float32"),))
+dfp = pack_dfp(name="m", models=[entry], graphs={"m.onnx": model.SerializeToString()})
+frame = np.zeros((1, 4), np.float32)
+camera = queue.Queue()
+seen = threading.Event()
+def output(*_):
+    seen.set()
+"""
+
+CASES = {
+    "sync": "accl = SyncAccl(dfp); accl.run(frame)",
+    "sync, a frame under way": "accl = SyncAccl(dfp); accl.send(frame)",
+    "after wait": (
+        "accl = AsyncAccl(dfp); accl.connect_input(lambda: iter([frame]));"
+        "accl.connect_output(output); accl.wait()"
+    ),
+    "endless source": (
+        "accl = AsyncAccl(dfp); accl.connect_input(lambda: frame);"
+        "accl.connect_output(output); seen.wait(10)"
+    ),
+    "endless source and sys.exit": (
+        "accl = AsyncAccl(dfp); accl.connect_input(lambda: frame);"
+        "accl.connect_output(output); seen.wait(10); print('end', flush=True); sys.exit(0)"
+    ),
+    "source that waits for ever": (
+        "accl = AsyncAccl(dfp); accl.connect_input(lambda: camera.get());"
+        "accl.connect_output(output)"
+    ),
+    "streams": (
+        "accl = MultiStreamAsyncAccl(dfp);"
+        "accl.connect_streams(lambda i: frame if i else camera.get(), lambda i, y: output(), 3); seen.wait(10)"
+    ),
+    "nothing connected": "accl = AsyncAccl(dfp)",
+}
+
+
+def script_for(body: str) -> list[str]:
+    return [sys.executable, "-c", f"{PREAMBLE}\n{body}\nprint('end', flush=True)"]
+
+
+@pytest.mark.parametrize("case", list(CASES))
+def test_a_program_that_forgets_shutdown_ends_quickly_and_quietly(case: str) -> None:
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(
+        script_for(CASES[case]), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "end\n"
+        begun = time.monotonic()
+        _, complaints = process.communicate(timeout=20)
+        assert time.monotonic() - begun < 2
+    assert (process.returncode, complaints) == (0, "")
+
+
+def test_an_interrupt_from_the_keyboard_ends_wait_and_the_program_goes_on() -> None:
+    body = (
+        "accl = AsyncAccl(dfp); accl.connect_input(lambda: frame); accl.connect_output(output)\n"
+        "seen.wait(10); print('running', flush=True); accl.wait(); print('on', flush=True)"
+    )
+    with subprocess.Popen(
+        script_for(body),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "running\n"
+        process.send_signal(signal.SIGINT)
+        said, complaints = process.communicate(timeout=20)
+    assert (said, complaints, process.returncode) == ("on\nend\n", "", 0)

@@ -1,0 +1,1 @@
+from tests.ui.wall.fixtures import *  # noqa: F403  (fixtures)
