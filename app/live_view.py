@@ -9,6 +9,7 @@ from engine.protocol import STAGES, Snapshot, StreamFigures, StreamPhase, Stream
 __all__ = ("live_view", "plain_line")
 
 _BAR = 24
+_TIMES = "where the time goes"
 _COLORS = ("cyan", "bright_black", "blue", "yellow", "green", "magenta", "red")
 _STATES = {
     StreamPhase.RUNNING: ("●", "green"),
@@ -22,9 +23,10 @@ _STATES = {
 def live_view(snapshot: Snapshot, telemetry: Telemetry | None, seconds_left: float) -> Group:
     """Return the table of all streams with a bar of where the time goes, and the advice."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("", "stream", "in", "out", "age p50", "p95", "drops", "where the time goes"):
-        table.add_column(title, justify="left" if title in ("", "stream") else "right")
-    table.columns[-1].justify = "left"
+    for title in ("", "stream", "in", "out", "age p50", "p95", "drops", _TIMES):
+        justify = "left" if title in ("", "stream", _TIMES) else "right"
+        width = _BAR if title == _TIMES else None
+        table.add_column(title, justify=justify, no_wrap=True, min_width=width)
     table.add_column("found", overflow="ellipsis", no_wrap=True)
     figures = {f.name: f for f in telemetry.streams} if telemetry else {}
     for stream in snapshot.streams:
@@ -35,8 +37,9 @@ def live_view(snapshot: Snapshot, telemetry: Telemetry | None, seconds_left: flo
     )
     advice = telemetry.advice if telemetry and telemetry.advice else "all streams keep up"
     busy = telemetry.lanes_busy if telemetry else 0.0
-    foot = Text(f"{advice}   lanes {busy:.0%} busy   {seconds_left:.0f} s left", style="dim")
-    return Group(table, Text(), legend, foot)
+    left = f"   {seconds_left:.0f} s left" if 0 <= seconds_left < 1e9 else ""
+    foot = Text(f"lanes {busy:.0%} busy{left}", style="dim")
+    return Group(table, Text(), legend, Text(advice, style="dim"), foot)
 
 
 def plain_line(telemetry: Telemetry | None) -> str:

@@ -13,11 +13,14 @@ __all__ = ("print_report",)
 def print_report(report: Report, path: Path | None = None) -> None:
     """Print one row per stream, what was found, and where the report was written."""
     console = Console()
-    table = Table(title=f"{report.project}: {report.seconds:.1f} s", title_justify="left")
-    for title in ("stream", "in", "out", "dropped", "rate", "age p50", "p95", "p99", "found"):
-        table.add_column(title, justify="left" if title in ("stream", "found") else "right")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("stream", "in", "out", "drops", "rate/s", "age p50 ms", "p95", "p99"):
+        justify = "left" if title == "stream" else "right"
+        table.add_column(title, justify=justify, no_wrap=True)
+    table.add_column("found", no_wrap=True, overflow="ellipsis")
     for stream in report.streams:
         table.add_row(*_row(stream))
+    console.print(f"{report.project}: {report.seconds:.1f} s", highlight=False)
     console.print(table)
     for stream in report.streams:
         if stream.message:
@@ -35,9 +38,9 @@ def _row(stream: StreamReport) -> tuple[str, ...]:
         str(stream.frames_in),
         str(stream.frames_out),
         str(sum(stream.dropped.values())),
-        f"{stream.rate_hz:.1f}/s",
-        f"{stream.latency_ms.p50:.1f} ms",
-        f"{stream.latency_ms.p95:.1f} ms",
-        f"{stream.latency_ms.p99:.1f} ms",
+        f"{stream.rate_hz:.1f}",
+        f"{stream.latency_ms.p50:.1f}",
+        f"{stream.latency_ms.p95:.1f}",
+        f"{stream.latency_ms.p99:.1f}",
         found,
     )

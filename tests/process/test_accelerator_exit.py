@@ -48,7 +48,8 @@ CASES = {
     ),
     "streams": (
         "accl = MultiStreamAsyncAccl(dfp);"
-        "accl.connect_streams(lambda i: frame if i else camera.get(), lambda i, y: output(), 3); seen.wait(10)"
+        "accl.connect_streams(lambda i: frame if i else camera.get(), lambda i, y: output(), 3);"
+        "seen.wait(10)"
     ),
     "nothing connected": "accl = AsyncAccl(dfp)",
 }

@@ -211,6 +211,8 @@ class Inspector(QWidget):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(body)
+        for part in (body, scroll.viewport()):
+            part.setAutoFillBackground(False)
         return scroll
 
 

@@ -200,7 +200,7 @@ def device_page(theme: Theme, cursor: TimeCursor) -> ChartPage:
         cursor,
         "Device lanes",
         "% of the time that lanes execute programs",
-        form="{:.0f} %",
+        form="{:.0f}\u202f%",
         least_top=100,
         is_fixed=True,
     )

@@ -16,6 +16,7 @@ from PySide6.QtGui import QImage
 
 from engine.protocol import Box, ClassShare, Mask, Result
 from ui.wall.class_colors import NO_CLASS, ClassColors, is_nothing
+from ui.wall.lettering import percent
 from ui.wall.previews import Preview
 
 __all__ = ("BoxMark", "Content", "LegendEntry", "ScoreBar", "prepare")
@@ -189,4 +190,4 @@ def _told(result: Result, shares: tuple[ClassShare, ...]) -> str:
     if result.classes:
         return ", ".join(f"{c.label} {_unit(c.score):.2f}" for c in result.classes[:3])
     largest = sorted(shares, key=lambda share: -_unit(share.share))[:3]
-    return ", ".join(f"{share.label} {_unit(share.share):.0%}" for share in largest)
+    return ", ".join(f"{share.label} {percent(_unit(share.share))}" for share in largest)

@@ -8,7 +8,7 @@ from PySide6.QtGui import QFont, QFontMetricsF
 from ui.shell.theme import app_font
 from ui.shell.tokens import BODY_PT, CAPTION_PT, TITLE_PT
 
-__all__ = ("Lettering",)
+__all__ = ("Lettering", "percent")
 
 
 class Lettering:
@@ -48,3 +48,8 @@ class Lettering:
     def title(cls) -> "Lettering":
         """Return the size of headlines."""
         return cls(TITLE_PT, is_strong=True)
+
+
+def percent(share: float) -> str:
+    """Return a share (0..1) in whole percent."""
+    return f"{share * 100:.0f}\u202f%"

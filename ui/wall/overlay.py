@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from ui.wall.class_colors import text_on
 from ui.wall.content import BoxMark, LegendEntry, ScoreBar
-from ui.wall.lettering import Lettering
+from ui.wall.lettering import Lettering, percent
 
 __all__ = ("MAX_CHIPS", "draw_boxes", "draw_legend", "draw_scores")
 
@@ -73,11 +73,11 @@ def draw_legend(
     if not entries or picture.width() < 120 or fitting < 1:
         return
     rows = entries[:fitting]
-    shares = [f"{row.share:.0%}" for row in rows]
+    shares = [percent(row.share) for row in rows]
     room = min(int(picture.width() * 0.6), 220)
     names = [letters.elided(row.label, room) for row in rows]
     name_width = max(letters.width(name) for name in names)
-    share_width = letters.width("100%")
+    share_width = letters.width(percent(1.0))
     width = 8 + 10 + 6 + name_width + 12 + share_width + 8
     area = QRectF(0, 0, width, row_height * len(rows) + 8)
     area.moveBottomLeft(QPointF(picture.left() + 8, picture.bottom() - 8))
@@ -95,8 +95,8 @@ def draw_legend(
 
 
 def _draw_score(painter: QPainter, line: QRectF, row: ScoreBar, letters: Lettering) -> None:
-    share = f"{row.score:.0%}"
-    share_width = letters.width("100%")
+    share = percent(row.score)
+    share_width = letters.width(percent(1.0))
     baseline = line.top() + 1 + letters.ascent
     painter.setPen(_ON_SCRIM)
     room = int(line.width() - share_width - 8)

@@ -40,10 +40,12 @@ def draw_strip(
     name_width = min(name_letters.width(strip.name), area.width() * _NAME_SHARE)
     figures = _fitting(strip, figure_letters, area.right() - _PAD - left - name_width)
     figures_width = _width(figures, figure_letters)
-    room = int(area.right() - _PAD - figures_width - (_GAP if figures else 0) - left)
+    room = area.right() - _PAD - figures_width - (_GAP if figures else 0) - left
+    is_short = name_letters.width(strip.name) <= room
+    name = strip.name if is_short else name_letters.elided(strip.name, int(room))
     painter.setFont(name_letters.font)
     painter.setPen(QColor(tokens.text))
-    _draw_text(painter, left, middle, name_letters.elided(strip.name, room), name_letters)
+    _draw_text(painter, left, middle, name, name_letters)
     painter.setFont(figure_letters.font)
     right = area.right() - _PAD
     for text in reversed(figures):

@@ -1,5 +1,6 @@
 """Backgrounds of panels."""
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QWidget
 
@@ -10,3 +11,4 @@ def lay_on_surface(widget: QWidget) -> None:
     """Give a widget the background of panels instead of the window's; it follows the theme."""
     widget.setBackgroundRole(QPalette.ColorRole.Base)
     widget.setAutoFillBackground(True)
+    widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)

@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QPainter
 
 from ui.shell.tokens import Tokens
 from ui.wall.content import LegendEntry
-from ui.wall.lettering import Lettering
+from ui.wall.lettering import Lettering, percent
 
 __all__ = ("draw_side_legend", "split")
 
@@ -59,10 +59,10 @@ def draw_side_legend(
 def _draw_row(
     painter: QPainter, row: QRectF, entry: LegendEntry, letters: Lettering, tokens: Tokens
 ) -> None:
-    share = f"{entry.share:.0%}"
+    share = percent(entry.share)
     baseline = row.top() + letters.ascent
     name_left = row.left() + 16
-    room = int(row.width() - 16 - letters.width("100%") - 8)
+    room = int(row.width() - 16 - letters.width(percent(1.0)) - 8)
     painter.fillRect(
         QRectF(row.left(), row.top() + (letters.height - 10) / 2, 10, 10), QColor(entry.color)
     )

@@ -100,9 +100,11 @@ def test_a_model_that_cannot_be_used_is_named(
 def test_extra_models_need_the_model_s_own_shapes(
     kind: str, flags: Any, identity: bytes, models: Any
 ) -> None:
-    with SyncAccl(identity, use_model_shape=flags) as accl:
-        with pytest.raises(RuntimeError, match="use_model_shape"):
-            getattr(accl, f"set_{kind}processing_model")(models.double())
+    with (
+        SyncAccl(identity, use_model_shape=flags) as accl,
+        pytest.raises(RuntimeError, match="use_model_shape"),
+    ):
+        getattr(accl, f"set_{kind}processing_model")(models.double())
 
 
 @pytest.mark.expected_log

@@ -157,16 +157,16 @@ def test_shutdown_may_be_called_twice_and_ends_every_use(
         SyncAccl: lambda: [
             lambda: accl.run(frame(0)),
             lambda: accl.send(frame(0)),
-            lambda: accl.receive(),
+            accl.receive,
         ],
         AsyncAccl: lambda: [
             lambda: accl.connect_input(lambda: None),
             lambda: accl.connect_output(print),
-            lambda: accl.wait(),
+            accl.wait,
         ],
         MultiStreamAsyncAccl: lambda: [
             lambda: accl.connect_streams(lambda i: None, lambda i, y: None, 1),
-            lambda: accl.wait(),
+            accl.wait,
         ],
     }[cls]()
     for call in [*calls, accl.inport_assignment, lambda: accl.set_preprocessing_model(b"")]:

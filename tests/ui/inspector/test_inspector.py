@@ -1,4 +1,5 @@
 import pytest
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
@@ -182,3 +183,13 @@ def test_a_theme_switch_repaints_the_stages(inspector: Inspector, theme: Theme) 
     assert theme.color("accent").name() in {
         image.pixelColor(x, 90).name() for x in range(image.width())
     }
+
+
+def test_the_inspector_stands_on_the_surface_of_panels(inspector: Inspector, theme: Theme) -> None:
+    palette = inspector.palette()
+    palette.setColor(QPalette.ColorRole.Base, theme.color("surface"))
+    inspector.setPalette(palette)
+    inspector.set_snapshot(snapshot(stream()))
+    inspector.show_stream("street")
+
+    assert inspector.grab().toImage().pixelColor(3, 3) == theme.color("surface")

@@ -114,7 +114,7 @@ def test_before_the_first_figures_the_plot_says_what_belongs_there(make_tabs: Ma
         (1, 0, "street", "22.0"),
         (2, 0, "street", "2"),
         (2, 1, "street", "0.0"),
-        (3, 0, "busy", "60 %"),
+        (3, 0, "busy", "60\u202f%"),
         (4, 0, "engine", "61"),
         (4, 1, "engine", "180"),
     ],

@@ -128,9 +128,9 @@ def test_threads_share_a_session(plugin: Any) -> None:
     wrong = []
 
     def run(number: Any) -> None:
-        for _ in range(200):
-            if not (session.run([np.full((1, 4), number, np.float32)])[0] == number).all():
-                wrong.append(number)
+        given = [np.full((1, 4), number, np.float32)]
+        results = [session.run(given)[0] for _ in range(200)]
+        wrong.extend(result for result in results if not (result == number).all())
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
     for thread in threads:
