@@ -24,9 +24,13 @@ def live_view(snapshot: Snapshot, telemetry: Telemetry | None, seconds_left: flo
     """Return the table of all streams with a bar of where the time goes, and the advice."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("", "stream", "in", "out", "age p50", "p95", "drops", _TIMES):
-        justify = "left" if title in ("", "stream", _TIMES) else "right"
-        width = _BAR if title == _TIMES else None
-        table.add_column(title, justify=justify, no_wrap=True, min_width=width)
+        is_text = title in ("", "stream", _TIMES)
+        table.add_column(
+            title,
+            justify="left" if is_text else "right",
+            no_wrap=True,
+            min_width=_BAR if title == _TIMES else None,
+        )
     table.add_column("found", overflow="ellipsis", no_wrap=True)
     figures = {f.name: f for f in telemetry.streams} if telemetry else {}
     for stream in snapshot.streams:

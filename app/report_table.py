@@ -15,8 +15,7 @@ def print_report(report: Report, path: Path | None = None) -> None:
     console = Console()
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("stream", "in", "out", "drops", "rate/s", "age p50 ms", "p95", "p99"):
-        justify = "left" if title == "stream" else "right"
-        table.add_column(title, justify=justify, no_wrap=True)
+        table.add_column(title, justify="left" if title == "stream" else "right", no_wrap=True)
     table.add_column("found", no_wrap=True, overflow="ellipsis")
     for stream in report.streams:
         table.add_row(*_row(stream))

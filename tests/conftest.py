@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -76,14 +77,16 @@ def _segments() -> set[str]:
 
 def _descriptors() -> set[str]:
     found = set()
+    kinds = ["socket:", "pipe:", "/dev/shm/penstock"]
+    if "PySide6.QtGui" not in sys.modules:
+        # Qt's own thread pool for scaling pictures keeps its event descriptors for 30 s.
+        kinds.append("anon_inode:[eventfd]")
     for entry in Path("/proc/self/fd").iterdir():
         try:
             target = os.readlink(entry)
         except OSError:
             continue
-        if target.startswith(("socket:", "pipe:", "/dev/shm/penstock", "anon_inode:[eventfd]")):
-            found.add(f"descriptor {entry.name} {target}")
-        if "pidfd" in target:
+        if target.startswith(tuple(kinds)) or "pidfd" in target:
             found.add(f"descriptor {entry.name} {target}")
     return found
 

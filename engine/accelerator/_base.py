@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, Self, TypeVar
 
-from engine.accelerator._flow import Flow
+from engine.accelerator._flow import Flow, stop_flows
 from engine.accelerator._model import Model
 from engine.accelerator._program import Program
 from engine.accelerator.errors import OptionTypeError
@@ -205,8 +205,7 @@ class StreamingAccl(Accl):
         No callback begins after this returned. A callback that is running gets up to a second
         to return. May be called from anywhere, callbacks included, and any number of times.
         """
-        for flow in self._current_runs():
-            flow.stop()
+        stop_flows(self._current_runs())
 
     def wait(self) -> None:
         """Wait until all streams have ended and every result was delivered.
@@ -220,21 +219,25 @@ class StreamingAccl(Accl):
         BaseException
             What a callback raised, or what was wrong with a frame; also when called again.
         """
-        self._program.check_open()
-        for model in self._program.models:
-            run = self._runs.get(model.index)
-            if run is None or not run.is_stopped:
-                self._check_connected(model, run)
-        flows = self._current_runs()
         try:
-            for flow in flows:
-                flow.wait()
+            flows = self._wait()
         except KeyboardInterrupt:
             self.stop()
             return
         for flow in flows:
             if flow.errors:
                 raise flow.errors[0]
+
+    def _wait(self) -> list[Flow]:
+        self._program.check_open()
+        for model in self._program.models:
+            run = self._runs.get(model.index)
+            if run is None or not run.is_stopped:
+                self._check_connected(model, run)
+        flows = self._current_runs()
+        for flow in flows:
+            flow.wait()
+        return flows
 
     def _current_runs(self) -> list[Flow]:
         with self._runs_lock:

@@ -20,7 +20,7 @@ from engine.accelerator._pacer import Pacer
 from engine.errors import ClosedError, EndOfStreamError, WrongStateError
 from engine.lanes import Completed, DeviceLanes
 
-__all__ = ("Deliver", "Feeder", "Flow", "Pull")
+__all__ = ("Deliver", "Feeder", "Flow", "Pull", "stop_flows")
 
 log = logging.getLogger(__name__)
 
@@ -90,12 +90,12 @@ class Flow:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether `stop` was called."""
+        """Whether `ask_to_stop` was called."""
         return self._stopping.is_set()
 
     @property
     def has_ended(self) -> bool:
-        """Whether the last result was delivered, or `stop` was called."""
+        """Whether the last result was delivered, or it was stopped."""
         return self._ended.is_set()
 
     @property
@@ -150,27 +150,29 @@ class Flow:
             elif threading.current_thread() is not self._drain:
                 self._between_callbacks.wait_for(lambda: not self._is_delivering)
 
-    def stop(self) -> None:
-        """End at once: frames under way are dropped, no callback begins after this.
-
-        Waits for callbacks that are running, less than a second, except for the caller's own.
-        """
+    def ask_to_stop(self) -> None:
+        """End at once: frames under way are dropped, no callback begins after this."""
         with self._lock:
             self._stopping.set()
-            threads = self._threads()
         self._channel.close()
         self._ended.set()
-        end = time.monotonic() + _STOP_S
+
+    def join(self, end: float) -> None:
+        """Wait until the callbacks that run have returned, at most until the time `end`.
+
+        The caller's own callback, when it is one, is not waited for.
+        """
+        with self._lock:
+            threads = [t for t in self._threads() if t is not threading.current_thread()]
         for thread in threads:
-            if thread is not threading.current_thread():
-                thread.join(max(0.0, end - time.monotonic()))
-        slow = [t.name for t in threads if t.is_alive() and t is not threading.current_thread()]
+            thread.join(max(0.0, end - time.monotonic()))
+        slow = [thread.name for thread in threads if thread.is_alive()]
         if slow:
             log.info("a callback in %s goes on after stop; its result is ignored", ", ".join(slow))
         self._let_go()
 
     def wait(self) -> None:
-        """Wait until every frame was delivered and the threads have ended, or until `stop`."""
+        """Wait until all frames were delivered and the threads have ended, or until it stops."""
         if threading.current_thread() in self._threads():
             raise WrongStateError(
                 "wait was called from a callback, which it would wait for; call it from elsewhere"
@@ -208,7 +210,7 @@ class Flow:
             frame = None
             try:
                 self._channel.submit(inputs, feeder)
-            except ClosedError:
+            except WrongStateError:  # stopped, or ended because a result could not be delivered
                 return
 
     def _end_of(self, feeder: Feeder) -> None:
@@ -292,7 +294,17 @@ class Flow:
             self.model.name,
             type(error).__name__,
             error,
+            exc_info=error,
         )
+
+
+def stop_flows(flows: Sequence[Flow]) -> None:
+    """Stop all flows at once, waiting less than a second for callbacks that run."""
+    for flow in flows:
+        flow.ask_to_stop()
+    end = time.monotonic() + _STOP_S
+    for flow in flows:
+        flow.join(end)
 
 
 def _no_frame() -> None:

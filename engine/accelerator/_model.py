@@ -9,6 +9,7 @@ from engine.accelerator._extra_model import ExtraModel
 from engine.accelerator._forms import InputForm, OutputForm, device_shape
 from engine.accelerator.errors import FrameShapeError, FrameTypeError
 from engine.dfp import ModelEntry
+from engine.errors import ProgramMalformedError
 from engine.plugins import Session
 from engine.protocol import TensorInfo
 
@@ -53,6 +54,8 @@ class Model:
         self.post: ExtraModel | None = None
         self._inputs = entry.inputs
         self._outputs = entry.outputs
+        self._input_order = _order(entry, session.inputs, entry.inputs)
+        self._output_order = _order(entry, entry.outputs, session.outputs)
         self._input_forms = [
             InputForm(tensor, layout, prefers_device_form=not use_model_shape[0])
             for tensor in entry.inputs
@@ -81,10 +84,12 @@ class Model:
                 f"({', '.join(info.name for info in self._inputs)}), but the frame has "
                 f"{len(arrays)} arrays; give one array per input, in the order of the ports"
             )
-        return [form(array) for form, array in zip(self._input_forms, arrays, strict=True)]
+        taken = [form(array) for form, array in zip(self._input_forms, arrays, strict=True)]
+        return [taken[place] for place in self._input_order]
 
     def give(self, outputs: Sequence[Array]) -> list[Array]:
         """Return a frame's outputs in the form the caller asked for, in the order of the ports."""
+        outputs = [outputs[place] for place in self._output_order]
         arrays = [form(array) for form, array in zip(self._output_forms, outputs, strict=True)]
         return arrays if self.post is None else self.post.finish(arrays, self._outputs)
 
@@ -106,3 +111,16 @@ class Model:
             f"a frame for model {self.index} ({self.name}) is a NumPy array or a list or tuple of "
             f"NumPy arrays, not a {kinds}"
         )
+
+
+def _order(
+    entry: ModelEntry, wanted: Sequence[TensorInfo], given: Sequence[TensorInfo]
+) -> list[int]:
+    """Return at which place of `given` each of the `wanted` tensors is, by name."""
+    names = [tensor.name for tensor in given]
+    if sorted(names) != sorted(tensor.name for tensor in wanted):
+        raise ProgramMalformedError(
+            f"model {entry.name!r} and its graph name different tensors, {', '.join(names)} and "
+            f"{', '.join(tensor.name for tensor in wanted)}; compile it again"
+        )
+    return [names.index(tensor.name) for tensor in wanted]

@@ -7,7 +7,7 @@ import threading
 import time
 
 from engine.accelerator._extra_model import load_extra_model
-from engine.accelerator._flow import Flow
+from engine.accelerator._flow import Flow, stop_flows
 from engine.accelerator._model import Model
 from engine.accelerator._pacer import Pacer
 from engine.accelerator.errors import ExtraModelError, ModelIndexError
@@ -138,8 +138,7 @@ class Program:
             self._is_closed = True
             flows, self._flows = self._flows, []
         begun = time.monotonic()
-        for flow in flows:
-            flow.stop()
+        stop_flows(flows)
         self._lanes.close()
         for model in self.models:
             model.close()

@@ -9,6 +9,7 @@ from engine.protocol import LogEntry
 __all__ = ("crash_error", "log_here")
 
 _DEATH_WAIT_S = 0.2
+_PLAIN_SIGNALS = ("SIGKILL", "SIGTERM")  # they explain themselves
 
 
 def crash_error(child: ChildProcess, *, driver: str, stream: str) -> DriverCrashedError:
@@ -41,4 +42,6 @@ def log_here(driver: str, entry: LogEntry) -> None:
 
 def _words(outcome: Outcome) -> str:
     meaning = outcome.signal_words
-    return outcome.sentence() + (f" ({meaning})" if meaning else "")
+    if not meaning or outcome.signal_name in _PLAIN_SIGNALS:
+        return outcome.sentence()
+    return f"{outcome.sentence()} ({meaning})"

@@ -3,20 +3,21 @@
     python resources/demo/build_programs.py FOLDER [PROGRAM ...]
 
 FOLDER holds ssd.onnx, squeezenet.onnx, yunet.onnx, deeplab.onnx and spectral.onnx; the names under
-which the models were published do as well. Without programs named, all are built. The ONNX files
-can be taken out of the programs (`penstock inspect --extract`), and `train_spectral.py` makes
-spectral.onnx. Settings are in programs/settings, one TOML file for each program, as `penstock
-compile --settings` reads them.
+which the models were published do as well. Without programs named, all are built.
+
+The ONNX files can be taken out of the programs: `penstock inspect ssd.dfp --extract PLACE` writes
+PLACE/models/0/main.onnx, which becomes FOLDER/ssd.onnx. `train_spectral.py` makes spectral.onnx.
+Settings are in programs/settings, one TOML file for each program, as `penstock compile` reads them.
 
 Equal models give equal programs, byte for byte: the time of creation that is written into them is
-that of the settings, not of the day.
+fixed.
 """
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.dfp import compile_models, load_compile_settings
+from engine.dfp import ModelSource, compile_models, load_compile_settings
 from engine.errors import EngineError
 
 HERE = Path(__file__).resolve().parent
@@ -57,7 +58,7 @@ def _model(folder: Path, name: str) -> Path:
 def _build(name: str, model: Path) -> None:
     settings = load_compile_settings(PROGRAMS / "settings" / f"{name}.toml")
     program = compile_models(
-        [model],
+        [ModelSource(model, name=settings.name)],
         output=PROGRAMS / f"{name}.dfp",
         name=settings.name,
         task=settings.task,

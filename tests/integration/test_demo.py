@@ -1,7 +1,6 @@
 """The demo project as it ships, run headless: what is found, and that the figures are true."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ PICTURE_PX = 480
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Report, Path]]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, Path]:
     """One run of the demo for all tests: its report and the folder of its recorded results."""
     folder = tmp_path_factory.mktemp("recorded")
     with EngineClient.launch(name="test") as client:
@@ -29,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Report, Path
         client.call(StopAll(), timeout_s=15.0)
         report = client.call(GetReport()).report
     assert report is not None
-    yield report, folder
+    return report, folder
 
 
 def results(folder: Path, stream: str) -> list[dict]:

@@ -1,7 +1,7 @@
 """The bundled programs find on the bundled media what is there, with onnxruntime alone."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,6 @@ from engine.drivers.builtin.pan_zoom.truth_file import TruthFile
 from engine.pipeline.post import Findings, make_postprocessor
 from engine.pipeline.pre import Preprocessor
 from engine.protocol import Box, FrameFormat, FrameKind, Mask, TruthObject
-
-pytestmark = pytest.mark.slow
 
 DEMO = Path(__file__).resolve().parents[2] / "resources" / "demo"
 STREET = DEMO / "media" / "street"
@@ -168,6 +166,7 @@ def _share_inside(mask: Mask, label: str, box: TruthObject) -> float:
     return float(is_inside.mean())
 
 
+@pytest.mark.slow
 def test_the_spectral_model_is_as_accurate_as_its_card_says(
     held_out: npt.NDArray[np.bool_],
 ) -> None:
@@ -205,6 +204,7 @@ def test_a_class_line_names_the_crops_and_leaves_out_what_it_is_not_sure_of() ->
     assert (classes == truth)[is_named].mean() > 0.8  # training pixels are among them
 
 
+@pytest.mark.slow
 def test_no_test_pixel_is_near_a_training_pixel(held_out: npt.NDArray[np.bool_]) -> None:
     import spectral_scene
 
@@ -255,13 +255,13 @@ def project() -> Project:
 
 
 @pytest.fixture
-def held_out(monkeypatch: pytest.MonkeyPatch) -> Iterator[npt.NDArray[np.bool_]]:
+def held_out(monkeypatch: pytest.MonkeyPatch) -> npt.NDArray[np.bool_]:
     """The pixels that the bundled spectral model was not trained on."""
     monkeypatch.syspath_prepend(str(DEMO))
     import spectral_scene
 
     truth = np.load(DEMO / "media" / "Indian_pines_gt.npy")
-    yield spectral_scene.block_split(truth).test
+    return spectral_scene.block_split(truth).test
 
 
 def _card() -> str:

@@ -17,13 +17,13 @@ __all__ = (
 NO_VALUE = "-"
 
 _REASONS = {
-    "superseded": "replaced by a newer frame",
+    "device_error": "execution failed",
+    "no_free_slot": "no free slot in the driver",
+    "post_error": "post-processing failed",
+    "pre_error": "pre-processing failed",
     "queue_full": "queue was full",
-    "driver_skipped": "skipped by the driver",
-    "skipped": "skipped by the driver",
     "stopped": "under way at the stop",
-    "failed": "processing failed",
-    "error": "processing failed",
+    "superseded": "replaced by a newer frame",
 }
 
 

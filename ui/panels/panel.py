@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWi
 
 from engine.protocol import Snapshot, Telemetry
 from ui.shell.buttons import IconLabel
-from ui.shell.layouts import column, label, row, wrapped
+from ui.shell.layouts import column, discard, label, row, wrapped
 from ui.shell.theme import Theme, set_role
 from ui.shell.tokens import SPACE_L, SPACE_M, SPACE_S
 
@@ -67,8 +67,7 @@ class RowList(QWidget):
         for key in [key for key in self._rows if key not in wanted]:
             gone = self._rows.pop(key)
             self._column.removeWidget(gone)
-            gone.hide()
-            gone.deleteLater()
+            discard(gone)
         for position, key in enumerate(wanted):
             if key not in self._rows:
                 self._rows[key] = self._make(key)

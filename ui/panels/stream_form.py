@@ -16,7 +16,7 @@ from ui.panels.value_editors import (
 )
 from ui.shell.buttons import TextButton, ToggleSwitch
 from ui.shell.file_chooser import FileChooser
-from ui.shell.layouts import Field, column, label, row
+from ui.shell.layouts import Field, column, discard, label, row
 from ui.shell.theme import Theme
 from ui.shell.tokens import SPACE_M, SPACE_S
 from ui.viewmodels.formats import shorten_path
@@ -171,8 +171,7 @@ class StreamForm(QWidget):
     def _make_source(self, draft: StreamDraft) -> None:
         for field in self._source.values():
             self._source_column.removeWidget(field)
-            field.hide()
-            field.deleteLater()
+            discard(field)
         self._source = {}
         driver = self._view_model.driver
         for parameter in driver.parameters if driver is not None else ():

@@ -21,6 +21,7 @@ __all__ = (
     "StateBadge",
     "clear",
     "column",
+    "discard",
     "elided",
     "hairline",
     "label",
@@ -65,8 +66,14 @@ def clear(layout: QLayout) -> None:
     while (item := layout.takeAt(0)) is not None:
         widget = item.widget()
         if widget is not None:
-            widget.hide()
-            widget.deleteLater()
+            discard(widget)
+
+
+def discard(widget: QWidget) -> None:
+    """Take a widget out of sight and out of its parent now, and delete it later."""
+    widget.hide()
+    widget.setParent(None)
+    widget.deleteLater()
 
 
 def wrapped(layout: QLayout, *, role: str = "", parent: QWidget | None = None) -> QFrame:

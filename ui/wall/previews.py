@@ -21,7 +21,6 @@ class Preview(Protocol):
         it again.
     class_map : ndarray, shape (height, width), uint8, or None
         Class per pixel of a line camera's picture; 255 is "no class".
-    shown_frame_id : number of the frame the picture shows.
     """
 
     @property
@@ -42,11 +41,6 @@ class Preview(Protocol):
     @property
     def class_map(self) -> NDArray[np.uint8] | None:
         """Return the class of each pixel of a line camera's picture."""
-        ...
-
-    @property
-    def shown_frame_id(self) -> int:
-        """Return the number of the frame the picture shows."""
         ...
 
 

@@ -646,3 +646,34 @@ def test_a_stream_goes_on_though_nobody_holds_the_accelerator(
     start()
     sink.wait_for(2000)
     assert sink.numbers == list(range(2000))
+
+
+def test_stop_takes_less_than_a_second_for_all_models_together(two_models: bytes) -> None:
+    camera: Any = queue.Queue()
+    with AsyncAccl(two_models) as accl:
+        for model_idx in (0, 1):
+            accl.connect_input(lambda: camera.get(timeout=60), model_idx)
+            accl.connect_output(lambda *_: None, model_idx)
+        begun = time.monotonic()
+        accl.stop()
+        assert time.monotonic() - begun < 1
+        camera.put(None)
+        camera.put(None)
+
+
+@pytest.mark.expected_log
+def test_only_the_error_that_ended_the_stream_is_reported(identity: bytes, endless: Any) -> None:
+    calls = []
+
+    def output(_y: Any) -> None:
+        calls.append(1)
+        raise ZeroDivisionError
+
+    options = SchedulerOptions(ifmap_queue_size=1)
+    with AsyncAccl(identity, scheduler_options=options) as accl:
+        accl.connect_output(output)
+        accl.connect_input(endless)
+        with pytest.raises(ZeroDivisionError):
+            accl.wait()
+        assert [len(run.errors) for run in accl._runs.values()] == [1]
+    assert calls == [1]

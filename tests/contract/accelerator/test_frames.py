@@ -7,6 +7,9 @@ import pytest
 from onnx import TensorProto
 
 from engine import AsyncAccl, SyncAccl
+from engine.dfp import ModelEntry, pack_dfp
+from engine.errors import ProgramMalformedError
+from engine.protocol import TensorInfo
 
 
 @pytest.fixture
@@ -144,3 +147,37 @@ def test_outputs_belong_to_the_caller(identity: bytes, frame: Any) -> None:
         assert output.flags.c_contiguous
         assert output.flags.writeable
         output[:] = -1
+
+
+def test_ports_follow_the_program_even_where_the_graph_has_another_order(
+    models: Any, frame: Any
+) -> None:
+    graph = models.sum_and_difference().SerializeToString()
+    tensors = {
+        name: TensorInfo(name, (1, 4), "float32", port)
+        for port, name in [(0, "b"), (1, "a"), (0, "difference"), (1, "total")]
+    }
+    entry = ModelEntry(
+        name="swapped",
+        main="m.onnx",
+        inputs=(tensors["b"], tensors["a"]),
+        outputs=(tensors["difference"], tensors["total"]),
+    )
+    dfp = pack_dfp(name="swapped", models=[entry], graphs={"m.onnx": graph})
+    with SyncAccl(dfp) as accl:
+        assert accl.inport_assignment() == {0: "b", 1: "a"}
+        difference, total = accl.run([frame(3), frame(5)])
+    assert (difference[0, 0], total[0, 0]) == (2, 8)
+
+
+def test_a_program_whose_tensors_are_not_those_of_its_graph_is_refused(models: Any) -> None:
+    entry = ModelEntry(
+        name="wrong",
+        main="m.onnx",
+        inputs=(TensorInfo("picture", (1, 4), "float32"),),
+        outputs=(TensorInfo("y", (1, 4), "float32"),),
+    )
+    graph = models.identity().SerializeToString()
+    dfp = pack_dfp(name="wrong", models=[entry], graphs={"m.onnx": graph})
+    with pytest.raises(ProgramMalformedError, match="different tensors, picture and x"):
+        SyncAccl(dfp)

@@ -1,5 +1,5 @@
 import pytest
-from PySide6.QtGui import QPalette
+from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
@@ -10,6 +10,7 @@ from ui.inspector.figures import drop_rows, format_rows, stage_bars
 from ui.inspector.rows import FigureRows
 from ui.inspector.stage_chart import StageChart
 from ui.shell.theme import Theme
+from ui.shell.tokens import mix
 
 # The offscreen platform says so for every window with a layout.
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
@@ -135,16 +136,16 @@ def test_a_longer_stage_has_a_longer_bar(inspector: Inspector, theme: Theme) -> 
     inspector.set_telemetry(telemetry(figures()))
     chart = stages(inspector)
     image = chart.grab().toImage()
-    middle = 4 * 20 + 10
-    accent = [
-        x for x in range(image.width()) if image.pixelColor(x, middle) == theme.color("accent")
-    ]
+    quiet = QColor(mix(theme.tokens.accent, theme.tokens.surface, 0.45))
 
-    assert chart.bars[4].stage == "device"
-    assert len(accent) > 20
-    assert theme.color("accent").name() not in {
-        image.pixelColor(x, 30).name() for x in range(image.width())
-    }
+    def length(stage: int, color: QColor) -> int:
+        row = stage * 20 + 10
+        return sum(image.pixelColor(x, row) == color for x in range(image.width()))
+
+    longest = length(4, theme.color("accent"))
+    assert longest > 20
+    assert length(0, quiet) == pytest.approx(longest * 4 / 11, abs=2)
+    assert length(1, quiet) == pytest.approx(longest * 0.5 / 11, abs=2)
 
 
 def test_stages_are_told_to_screen_readers(inspector: Inspector) -> None:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from tests.ui.fakes import (
@@ -78,13 +77,10 @@ class House:
 
 @pytest.fixture(scope="session", autouse=True)
 def qt_is_warm(qapp: QApplication) -> None:
-    """Let Qt open what it keeps open for good, so that no test is blamed for it."""
-    widget = QWidget()
-    widget.show()
-    widget.activateWindow()
-    QTest.qWaitForWindowActive(widget)
-    QTest.keyClick(widget, Qt.Key.Key_Shift)
-    widget.close()
+    """Let Qt start its drawing threads, so that no test is blamed for their descriptors."""
+    picture = QImage(1440, 900, QImage.Format.Format_ARGB32)
+    picture.fill(0)
+    picture.convertToFormat(QImage.Format.Format_RGBA8888_Premultiplied)
 
 
 @pytest.fixture

@@ -32,7 +32,6 @@ class FakePreview:
     result: Result
     picture: NDArray[np.uint8]
     class_map: NDArray[np.uint8] | None = None
-    shown_frame_id: int = 0
 
 
 @dataclass
@@ -73,7 +72,6 @@ def preview(stream: str = "street", *, sequence: int = 1, **found: object) -> Fa
         Result(stream, sequence, 0, **found),  # type: ignore[arg-type]
         plain_picture() if picture is None else picture,  # type: ignore[arg-type]
         class_map,  # type: ignore[arg-type]
-        sequence,
     )
 
 

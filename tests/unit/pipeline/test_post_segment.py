@@ -96,6 +96,14 @@ def test_the_fill_of_a_letterbox_is_cut_off() -> None:
     assert [share.share for share in mask.shares] == [0.5, 0.5]
 
 
+def test_fill_before_the_picture_is_cut_off_as_well() -> None:
+    classes = [[0, 0], [1, 2], [2, 2], [0, 0]]
+
+    mask = segment(scores_of(classes), geometry=Geometry(scale_y=2.0, offset_y=-0.5))
+
+    assert rows(mask) == [[1, 2], [2, 2]]
+
+
 def test_what_a_crop_left_out_has_no_class() -> None:
     crop = Geometry(scale_x=0.5, offset_x=0.25)
 
