@@ -38,6 +38,9 @@ __all__ = ("Stream", "StreamParts")
 
 log = logging.getLogger(__name__)
 
+_DRIVER_GRACE_S = 0.4
+"""Time for a driver to close its source; a hung one is gone half a second later."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamParts:
@@ -203,7 +206,7 @@ class Stream:
         finally:
             with self._lock:
                 self._driver = None
-            driver.stop()
+            driver.stop(grace_s=_DRIVER_GRACE_S)
 
     def _carry(self, driver: DriverProcess, model_session: Session) -> SessionEnd:
         if self._stop_asked.is_set():

@@ -10,6 +10,7 @@ import os
 import threading
 from pathlib import Path
 
+import cv2
 import msgspec
 
 from engine.config import EngineSettings, Project, load_project, save_project
@@ -35,6 +36,8 @@ class Workspace:
     """Owns everything a project needs while it is open."""
 
     def __init__(self, store: StateStore) -> None:
+        # The lanes and streams are the threads; OpenCV's own would only get in their way.
+        cv2.setNumThreads(1)
         self.store = store
         self.project = Project()
         self.project_path: Path | None = None

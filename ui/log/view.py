@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from engine.protocol import LogEntry
 from ui.log.model import LogModel
 from ui.log.store import CAPACITY, LEVELS, LogStore, is_trouble
-from ui.plots.table import dress_table
+from ui.log.table_look import dress_table
 from ui.shell.theme import Theme, set_role
 from ui.shell.tokens import SPACE_S, SPACE_XS
 from ui.wall.lettering import Lettering

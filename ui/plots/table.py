@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Slot
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QHeaderView, QTableView, QWidget
 
+from ui.log.table_look import dress_table
 from ui.shell.theme import Theme
 from ui.wall.lettering import Lettering
 
-__all__ = ("Column", "Row", "TextTable", "TextTableModel", "dress_table")
+__all__ = ("Column", "Row", "TextTable", "TextTableModel")
 
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
@@ -132,22 +133,3 @@ class TextTable(QTableView):
                 header.resizeSection(index, int(width) + _PAD_PX)
             else:
                 header.setSectionResizeMode(index, QHeaderView.ResizeMode.Stretch)
-
-
-def dress_table(view: QTableView) -> None:
-    """Give a table the plain look: one line per row, no grid, whole rows selectable."""
-    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-    view.setShowGrid(False)
-    view.setWordWrap(False)
-    view.setTabKeyNavigation(False)
-    view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-    view.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-    rows = view.verticalHeader()
-    rows.hide()
-    rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-    rows.setDefaultSectionSize(int(Lettering.body().height) + 6)
-    rows.setMinimumSectionSize(1)
-    header = view.horizontalHeader()
-    header.setHighlightSections(False)
-    header.setSectionsClickable(False)

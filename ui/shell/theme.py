@@ -346,6 +346,9 @@ QTabBar::tab:selected { color: $text; border-bottom-color: $accent; }
 QTabBar::tab:focus { color: $accent; }
 
 QMenuBar { background: transparent; color: $text; border: none; padding: 0 4px; }
+QToolButton#qt_menubar_ext_button {
+    border: none; background: transparent; padding: 0; min-height: 0; image: url("$down");
+}
 QMenuBar::item { background: transparent; padding: 4px 8px; border-radius: 4px; }
 QMenuBar::item:selected { background: $raised; }
 QMenu { background: $raised; color: $text; border: 1px solid $border; padding: 4px; }
