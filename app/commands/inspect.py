@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine.dfp import Dfp, Manifest, ModelEntry
+from app.commands._genuine import plain_text, show_genuine
+from engine.dfp import Dfp, GenuineProgram, Manifest, ModelEntry
 from engine.errors import OutputError
 from engine.protocol import TensorInfo
 
@@ -26,6 +27,16 @@ class _Inspection(msgspec.Struct, frozen=True):
     manifest: Manifest
 
 
+class _GenuineInspection(msgspec.Struct, frozen=True):
+    """What ``--json`` prints of a file of MemryX; `needs` says how it could be executed."""
+
+    file: str
+    size_bytes: int
+    sha256: str
+    needs: str
+    genuine: GenuineProgram
+
+
 def inspect_command(
     program: Annotated[Path, typer.Argument(metavar="FILE", help="The DFP to look into.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
@@ -39,8 +50,7 @@ def inspect_command(
     if extract is not None:
         extract_members(dfp, extract)
     if as_json:
-        found = _Inspection(str(program), dfp.size_bytes, dfp.sha256, dfp.manifest)
-        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        print(_json_of(dfp, str(program)))
     else:
         show_program(dfp)
 
@@ -48,6 +58,9 @@ def inspect_command(
 def show_program(dfp: Dfp) -> None:
     """Print a program as tables."""
     console = Console(markup=False, emoji=False, highlight=False)
+    if dfp.genuine is not None:
+        show_genuine(dfp, dfp.genuine, console)
+        return
     manifest = dfp.manifest
     about = Table(title=f"Program {manifest.name}", show_header=False, title_justify="left")
     about.add_column(style="bold")
@@ -60,7 +73,7 @@ def show_program(dfp: Dfp) -> None:
         ("Compiler", manifest.compiler),
         ("Format", f"{manifest.format} version {manifest.version}"),
     ):
-        about.add_row(label, _plain(value))
+        about.add_row(label, plain_text(value))
     console.print(about)
     for number, model in enumerate(dfp.models):
         console.print(_model_table(number, model))
@@ -73,7 +86,10 @@ def extract_members(dfp: Dfp, folder: Path) -> None:
     ------
     OutputError
         When the folder has something in it or cannot be written.
+    ProgramIncompatibleError
+        When the program is a file of MemryX, which has no members.
     """
+    _ = dfp.manifest
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -92,6 +108,15 @@ def extract_members(dfp: Dfp, folder: Path) -> None:
         ) from error
 
 
+def _json_of(dfp: Dfp, file: str) -> str:
+    found: msgspec.Struct
+    if dfp.genuine is not None:
+        found = _GenuineInspection(file, dfp.size_bytes, dfp.sha256, dfp.needs, dfp.genuine)
+    else:
+        found = _Inspection(file, dfp.size_bytes, dfp.sha256, dfp.manifest)
+    return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+
+
 def _model_table(number: int, model: ModelEntry) -> Table:
     table = Table(title=f"Model {number}: {model.name}", show_header=False, title_justify="left")
     table.add_column(style="bold")
@@ -104,10 +129,11 @@ def _model_table(number: int, model: ModelEntry) -> Table:
         ("Post-processing", _settings(model.post)),
         ("Labels", _labels(model.labels)),
         ("Graphs", ", ".join(model.graphs)),
-        ("Against reference", str(model.parity)),
+        ("Against original", str(model.parity)),
     ]
+    rows += [(f"  {output.name}", str(output)) for output in model.parity.outputs]
     for label, value in rows:
-        table.add_row(label, _plain(value))
+        table.add_row(label, plain_text(value))
     return table
 
 
@@ -134,8 +160,3 @@ def _labels(labels: tuple[str, ...]) -> str:
         return "none"
     more = "; ..." if len(labels) > _LABELS_SHOWN else ""
     return f"{len(labels)}: {'; '.join(labels[:_LABELS_SHOWN])}{more}"
-
-
-def _plain(text: str) -> str:
-    """Return text that cannot steer a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)

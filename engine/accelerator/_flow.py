@@ -29,7 +29,7 @@ Pull = Callable[[], object]
 Deliver = Callable[[int, list[np.ndarray[Any, Any]]], object]
 """Takes a stream's number and the outputs of one of its frames."""
 
-_STOP_S = 0.9
+_STOP_S = 0.8
 _flow_numbers = itertools.count()
 
 

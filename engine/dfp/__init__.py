@@ -3,6 +3,7 @@
 from engine.dfp.compiler import STAGES, Progress, compile_models
 from engine.dfp.container import Dfp, DfpSource
 from engine.dfp.description import describe
+from engine.dfp.genuine import GenuinePort, GenuineProgram, packed_bytes
 from engine.dfp.labels import read_labels
 from engine.dfp.manifest import (
     FORMAT,
@@ -14,14 +15,18 @@ from engine.dfp.manifest import (
     Parity,
 )
 from engine.dfp.model_source import ModelSource
+from engine.dfp.published import device_shape
+from engine.dfp.saving import save_dfp
 from engine.dfp.settings import CompileSettings, load_compile_settings
-from engine.dfp.writer import pack_dfp, save_dfp, write_dfp
+from engine.dfp.writer import pack_dfp, write_dfp
 
 __all__ = (
     "CompileSettings",
     "Dfp",
     "DfpSource",
     "FORMAT",
+    "GenuinePort",
+    "GenuineProgram",
     "MANIFEST_MEMBER",
     "Manifest",
     "MemberInfo",
@@ -34,7 +39,9 @@ __all__ = (
     "compile_models",
     "describe",
     "load_compile_settings",
+    "device_shape",
     "pack_dfp",
+    "packed_bytes",
     "read_labels",
     "save_dfp",
     "write_dfp",

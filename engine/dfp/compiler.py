@@ -9,7 +9,8 @@ from engine.config import PostSettings, PreSettings, Task
 from engine.dfp.container import Dfp
 from engine.dfp.manifest import ModelEntry
 from engine.dfp.model_source import COMPARE_LIMIT_S, CompleteSource, ModelSource, refuse_name
-from engine.dfp.writer import pack_dfp, save_dfp
+from engine.dfp.saving import save_dfp
+from engine.dfp.writer import pack_dfp
 from engine.errors import InvalidArgumentError, ProgramCompileError
 
 if TYPE_CHECKING:

@@ -1,25 +1,23 @@
 """Opens compiled programs (DFP)."""
 
 import hashlib
+import io
 import os
 from functools import cached_property
 from pathlib import Path
 
-from engine.dfp.archive import SIZE_LIMIT_BYTES, Member, is_archive, read_members
-from engine.dfp.genuine import genuine_version
-from engine.dfp.manifest import MANIFEST_MEMBER, Manifest, ModelEntry, decode_manifest
-from engine.errors import (
-    InvalidArgumentError,
-    ProgramError,
-    ProgramIncompatibleError,
-    ProgramMalformedError,
-)
+import msgspec
+
+from engine.dfp.archive import Member
+from engine.dfp.genuine import GenuineProgram
+from engine.dfp.manifest import Manifest, ModelEntry
+from engine.dfp.opening import DfpSource, cut, open_program, read_source
+from engine.dfp.published import PortTable, device_shape, own_port, port_table, tensor_of
+from engine.dfp.saving import save_dfp
+from engine.errors import InvalidArgumentError, ProgramIncompatibleError
 from engine.protocol import TensorInfo
 
 __all__ = ("Dfp", "DfpSource")
-
-DfpSource = str | os.PathLike[str] | bytes | bytearray | memoryview
-"""Where a program comes from: a file, or the bytes of one."""
 
 
 class Dfp:
@@ -28,40 +26,46 @@ class Dfp:
     The whole file is read and every hash is checked when it is opened; nothing is executed and no
     inference library is imported. An object never changes, so threads may share it.
 
+    Files of MemryX open as well: `genuine` and the ports say what is in them; asking for their
+    models or graphs raises `ProgramIncompatibleError` with what is needed to execute them.
+
     Parameters
     ----------
     source : a file's path, the bytes of a file (a copy is kept), or another `Dfp`.
 
     Attributes
     ----------
-    manifest : everything the file says about itself.
     path : where it was read from; None when it came as bytes.
+    genuine : what is known of a file of MemryX; None for our own format.
 
     Raises
     ------
+    InvalidArgumentError
+        When the source is neither a path nor bytes.
     ProgramError
         When the file cannot be read.
     ProgramMalformedError
-        When it is not a DFP, is cut off, or a member was changed (``details["member"]``).
+        When it is not a DFP, is cut off, or a member was changed (``details["member"]``); for files
+        of MemryX ``details["offset"]`` is the byte that is wrong.
     ProgramIncompatibleError
-        When a newer Penstock wrote it, or when it was compiled for MemryX hardware.
+        When a newer Penstock wrote it.
     """
 
-    manifest: Manifest
     path: Path | None
+    genuine: GenuineProgram | None
     _data: bytes
     _members: dict[str, Member]
+    _manifest: Manifest | None
 
     def __init__(self, source: "DfpSource | Dfp") -> None:
         if isinstance(source, Dfp):
-            self.path, self._data = source.path, source._data  # noqa: SLF001  (our own class)
-            self._members, self.manifest = source._members, source.manifest  # noqa: SLF001  (same)
+            self.__dict__.update(source.__dict__)
             return
-        self.path, self._data = _read(source)
-        self._members, self.manifest = _open(self._data, self.source)
+        self.path, self._data = read_source(source)
+        self._manifest, self._members, self.genuine = open_program(self._data, self.source)
 
     def __repr__(self) -> str:
-        return f"Dfp({self.source}, {len(self.models)} models, {self.size_bytes} bytes)"
+        return f"Dfp({self.source}, {len(self.model_names)} models, {self.size_bytes} bytes)"
 
     @property
     def source(self) -> str:
@@ -69,9 +73,58 @@ class Dfp:
         return "in memory" if self.path is None else str(self.path)
 
     @property
+    def is_genuine(self) -> bool:
+        """Whether the file is one of MemryX, which can be looked into but not executed here."""
+        return self.genuine is not None
+
+    @property
+    def manifest(self) -> Manifest:
+        """Everything the file says about itself.
+
+        Raises
+        ------
+        ProgramIncompatibleError
+            When it is a file of MemryX; the message says what is needed to execute it.
+        """
+        if self._manifest is None:
+            raise ProgramIncompatibleError(
+                self.needs,
+                file=self.source,
+                version=self.genuine.version if self.genuine else 0,
+            )
+        return self._manifest
+
+    @property
+    def needs(self) -> str:
+        """What executing the program needs, a sentence; empty when it can be executed."""
+        genuine = self.genuine
+        if genuine is None:
+            return ""
+        made_from = ", ".join(repr(name[:200]) for name in genuine.models[:3]) or "a model"
+        return (
+            f"{self.source} is a DFP of format version {genuine.version} for MemryX hardware "
+            f"({genuine.chip_generation}, {genuine.num_chips} chips), made from {made_from}; "
+            "executing it needs such a card with the runtime of its vendor, to run it elsewhere "
+            f"compile that model as ONNX with 'penstock compile --for {self.path or 'FILE'} "
+            "MODEL.onnx'"
+        )
+
+    @property
     def models(self) -> tuple[ModelEntry, ...]:
-        """The models, in the order of their numbers."""
+        """The models, in the order of their numbers; raises like `manifest`."""
         return self.manifest.models
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """Name of each model; for a file of MemryX what it was made from, mostly a path."""
+        if self.genuine is not None:
+            return self.genuine.models
+        return tuple(model.name for model in self.models)
+
+    @property
+    def data(self) -> bytes:
+        """The whole file."""
+        return self._data
 
     @property
     def size_bytes(self) -> int:
@@ -84,13 +137,17 @@ class Dfp:
         return hashlib.sha256(self._data).hexdigest()
 
     @cached_property
-    def input_ports(self) -> dict[int, TensorInfo]:
-        """Input tensors by port number; ports run over all models."""
+    def input_tensors(self) -> dict[int, TensorInfo]:
+        """Input tensors by port number, active ones only; ports run over all models."""
+        if self.genuine is not None:
+            return {port.port: tensor_of(port) for port in self.genuine.active_inputs}
         return {tensor.port: tensor for model in self.models for tensor in model.inputs}
 
     @cached_property
-    def output_ports(self) -> dict[int, TensorInfo]:
-        """Output tensors by port number; ports run over all models."""
+    def output_tensors(self) -> dict[int, TensorInfo]:
+        """Output tensors by port number, active ones only; ports run over all models."""
+        if self.genuine is not None:
+            return {port.port: tensor_of(port) for port in self.genuine.active_outputs}
         return {tensor.port: tensor for model in self.models for tensor in model.outputs}
 
     def graph(self, model_idx: int = 0, part: str = "main") -> bytes:
@@ -105,6 +162,8 @@ class Dfp:
         ------
         InvalidArgumentError
             When there is no such model, or the model has no such part.
+        ProgramIncompatibleError
+            When it is a file of MemryX.
         """
         if model_idx not in range(len(self.models)):
             raise InvalidArgumentError(
@@ -122,97 +181,104 @@ class Dfp:
         """Return the bytes of a member (see ``manifest.members``), or of the manifest itself."""
         if name not in self._members:
             raise InvalidArgumentError(f"DFP {self.source} has no member {name!r}")
-        return _cut(self._data, self._members[name])
+        return cut(self._data, self._members[name])
 
     @property
     def member_names(self) -> tuple[str, ...]:
-        """Names of all members, the manifest first."""
+        """Names of all members, the manifest first; none in a file of MemryX."""
         return tuple(self._members)
 
+    def write(self, fname: str | os.PathLike[str]) -> str | os.PathLike[str]:
+        """Write the file as it is and return its name.
 
-def _read(source: DfpSource) -> tuple[Path | None, bytes]:
-    """Return the path and the bytes of a source."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        return None, bytes(source)
-    path = Path(source)
-    try:
-        with path.open("rb") as file:
-            size_bytes = os.fstat(file.fileno()).st_size
-            data = b"" if size_bytes > SIZE_LIMIT_BYTES else file.read(SIZE_LIMIT_BYTES + 1)
-    except OSError as error:
-        raise ProgramError(
-            f"DFP {path} cannot be read: {error.strerror or error}", file=str(path)
-        ) from error
-    if max(size_bytes, len(data)) > SIZE_LIMIT_BYTES:
-        raise ProgramMalformedError(
-            f"{path} is not a DFP: a DFP has at most {SIZE_LIMIT_BYTES} bytes", file=str(path)
-        )
-    return path, data
+        Raises
+        ------
+        OutputError
+            When it cannot be written; what was there stays.
+        """
+        save_dfp(self._data, Path(fname))
+        return fname
 
+    # The rest is what the published class of that name offers; see `engine.dfp.published`.
 
-def _open(data: bytes, source: str) -> tuple[dict[str, Member], Manifest]:
-    """Check everything that can be checked without running the program."""
-    if not is_archive(data):
-        raise _not_a_dfp(data, source)
-    members = read_members(data, source)
-    if MANIFEST_MEMBER not in members:
-        raise ProgramMalformedError(
-            f"{source} is not a DFP: it is a ZIP file without {MANIFEST_MEMBER}; "
-            "make a DFP with 'penstock compile MODEL.onnx'",
-            file=source,
-        )
-    manifest = decode_manifest(_cut(data, members[MANIFEST_MEMBER]), source)
-    _check_members(data, members, manifest, source)
-    return members, manifest
+    @property
+    def version(self) -> str:
+        """The published format whose rules hold: "5" or "6"; "6" for our own format."""
+        return str(self.genuine.version) if self.genuine else "6"
 
+    @property
+    def sub_version(self) -> int:
+        """1 when the models' own shapes are known, which our own format always has; else 0."""
+        return self.genuine.sub_version if self.genuine else 1
 
-def _check_members(
-    data: bytes, members: dict[str, Member], manifest: Manifest, source: str
-) -> None:
-    """Compare what is in the file with what the manifest says, member by member."""
-    for name in manifest.members.keys() - members.keys():
-        raise _wrong_member(source, name, "is missing")
-    for name in members.keys() - manifest.members.keys() - {MANIFEST_MEMBER}:
-        raise _wrong_member(source, name, "is not in the manifest")
-    view = memoryview(data)
-    for name, info in manifest.members.items():
-        member = members[name]
-        if member.size_bytes != info.size_bytes:
-            raise _wrong_member(
-                source, name, f"has {member.size_bytes} instead of {info.size_bytes} bytes"
-            )
-        found = hashlib.sha256(view[member.offset : member.offset + member.size_bytes])
-        if found.hexdigest() != info.sha256:
-            raise _wrong_member(source, name, "was changed, its SHA-256 is another one")
+    @property
+    def num_inports(self) -> int:
+        """Input ports, inactive ones included."""
+        return len(self.genuine.inputs if self.genuine else self.input_tensors)
 
+    @property
+    def num_outports(self) -> int:
+        """Output ports, inactive ones included."""
+        return len(self.genuine.outputs if self.genuine else self.output_tensors)
 
-def _cut(data: bytes, member: Member) -> bytes:
-    return data[member.offset : member.offset + member.size_bytes]
+    @property
+    def num_chips(self) -> int:
+        """Chips that the program needs; 1 for our own format."""
+        return self.genuine.num_chips if self.genuine else 1
 
+    @property
+    def chip_gen(self) -> str:
+        """Name of the hardware generation; our own format has the interface of "Cascade+"."""
+        return self.genuine.chip_generation if self.genuine else "Cascade+"
 
-def _wrong_member(source: str, name: str, problem: str) -> ProgramMalformedError:
-    return ProgramMalformedError(
-        f"DFP {source} is damaged: the member {name!r} {problem}; "
-        "copy it again or compile the model again",
-        file=source,
-        member=name,
-    )
+    @cached_property
+    def input_ports(self) -> dict[int, PortTable]:
+        """Everything about each input port, by number: ``input_ports[0]["layer_name"]``."""
+        if self.genuine is not None:
+            return {port.port: port_table(port, is_input=True) for port in self.genuine.inputs}
+        return {
+            tensor.port: own_port(tensor, model.pre.layout, number, is_input=True)
+            for number, model in enumerate(self.models)
+            for tensor in model.inputs
+        }
 
+    @cached_property
+    def output_ports(self) -> dict[int, PortTable]:
+        """Everything about each output port, by number."""
+        if self.genuine is not None:
+            return {port.port: port_table(port, is_input=False) for port in self.genuine.outputs}
+        return {
+            tensor.port: own_port(tensor, model.pre.layout, number, is_input=False)
+            for number, model in enumerate(self.models)
+            for tensor in model.outputs
+        }
 
-def _not_a_dfp(data: bytes, source: str) -> ProgramError:
-    version = genuine_version(data)
-    if version is not None:
-        return ProgramIncompatibleError(
-            f"{source} is a DFP of format version {version} for MemryX hardware, which Penstock "
-            "cannot execute; compile the ONNX model it was made from with "
-            "'penstock compile MODEL.onnx'",
-            file=source,
-            version=version,
-        )
-    if not data:
-        return ProgramMalformedError(f"{source} is not a DFP: it is empty", file=source)
-    return ProgramMalformedError(
-        f"{source} is not a DFP: it does not begin like one; "
-        "make a DFP with 'penstock compile MODEL.onnx'",
-        file=source,
-    )
+    @property
+    def input_shapes(self) -> list[list[int]]:
+        """Shape of each active input in device form: height, width, depth, channels."""
+        if self.genuine is not None:
+            return [list(port.mxa_shape) for port in self.genuine.active_inputs]
+        return [list(device_shape(t, m.pre.layout)) for m in self.models for t in m.inputs]
+
+    @property
+    def output_shapes(self) -> list[list[int]]:
+        """Shape of each active output in device form: height, width, depth, channels."""
+        if self.genuine is not None:
+            return [list(port.mxa_shape) for port in self.genuine.active_outputs]
+        return [list(device_shape(t, m.pre.layout)) for m in self.models for t in m.outputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Name of each active output, by port."""
+        return [tensor.name for tensor in self.output_tensors.values()]
+
+    @property
+    def _dfp_bytes(self) -> io.BytesIO:
+        """The file as a stream, which scripts of the published class read."""
+        return io.BytesIO(self._data)
+
+    @property
+    def _metadata(self) -> dict[str, object]:
+        """Everything the file says about itself as plain values."""
+        found = msgspec.to_builtins(self.genuine or self.manifest)
+        return dict(found)

@@ -1,6 +1,6 @@
 """Reads DFP files of MemryX of version 6: one MxPack dictionary behind the version."""
 
-from engine.dfp.byte_reader import ByteReader
+from engine.dfp.byte_reader import ByteReader, damaged_at
 from engine.dfp.genuine import GenuinePort, GenuineProgram, Hpoc, RangeConvert, ShapeShift
 from engine.dfp.genuine_checks import (
     PlacedPort,
@@ -10,7 +10,6 @@ from engine.dfp.genuine_checks import (
     packing_name,
     weight_bytes_of,
 )
-from engine.dfp.byte_reader import damaged_at
 from engine.dfp.mxpack import Value, decode_value
 from engine.dfp.mxpack_fields import Fields
 

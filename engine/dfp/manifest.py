@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -44,6 +45,7 @@ DTYPES = (
 
 _MANIFEST_LIMIT_BYTES = 64 * 1024 * 1024
 _NAME_LIMIT = 200
+_PORT_LIMIT = 2**16
 _MEMBER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 
 
@@ -149,8 +151,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             for part, member in model.graphs.items():
                 if member not in self.members:
                     raise ValueError(f"{part} graph {member!r} of model {model.name!r} is missing")
-        _check_ports("input", [tensor for model in self.models for tensor in model.inputs])
-        _check_ports("output", [tensor for model in self.models for tensor in model.outputs])
+        _check_ports("input", [model.inputs for model in self.models])
+        _check_ports("output", [model.outputs for model in self.models])
 
 
 class _Head(msgspec.Struct):
@@ -230,7 +232,12 @@ def _check_tensor(tensor: TensorInfo) -> None:
         raise ValueError(f"tensor {tensor.name!r} has an impossible shape")
 
 
-def _check_ports(kind: str, tensors: list[TensorInfo]) -> None:
-    ports = [tensor.port for tensor in tensors]
-    if ports != list(range(len(ports))):
-        raise ValueError(f"the {kind} ports are not numbered 0 to {len(ports) - 1} in order")
+def _check_ports(kind: str, models: Sequence[tuple[TensorInfo, ...]]) -> None:
+    """Refuse port numbers that are used twice or do not ascend within a model."""
+    ports = [tensor.port for tensors in models for tensor in tensors]
+    if len(set(ports)) < len(ports) or any(not 0 <= port < _PORT_LIMIT for port in ports):
+        raise ValueError(f"the {kind} ports are not different numbers from 0 on")
+    for tensors in models:
+        own = [tensor.port for tensor in tensors]
+        if own != sorted(own):
+            raise ValueError(f"the {kind} ports of a model are not in ascending order")

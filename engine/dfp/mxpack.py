@@ -165,9 +165,7 @@ class _Decoder:
 
     def _spend(self, count: int, at: int) -> None:
         if count > self._left:
-            raise damaged_at(
-                self._reader.source, at, f"it holds more than {VALUES_LIMIT} values"
-            )
+            raise damaged_at(self._reader.source, at, f"it holds more than {VALUES_LIMIT} values")
         self._left -= count
 
 

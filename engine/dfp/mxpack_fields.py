@@ -28,7 +28,9 @@ class Fields:
         self.source = source
         self.offset = value.offset
         if value.kind != DICT or not isinstance(value.content, dict):
-            raise damaged_at(source, value.offset, f"{where} is {kind_name(value.kind)}, not a dictionary")
+            raise damaged_at(
+                source, value.offset, f"{where} is {kind_name(value.kind)}, not a dictionary"
+            )
         self._values = value.content
 
     def __contains__(self, key: str) -> bool:

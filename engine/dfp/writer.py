@@ -18,9 +18,10 @@ from engine.dfp.manifest import (
     ModelEntry,
     encode_manifest,
 )
-from engine.errors import InvalidArgumentError, OutputError
+from engine.dfp.saving import save_dfp
+from engine.errors import InvalidArgumentError
 
-__all__ = ("pack_dfp", "save_dfp", "write_dfp")
+__all__ = ("pack_dfp", "write_dfp")
 
 
 def pack_dfp(
@@ -89,31 +90,6 @@ def write_dfp(
     data = pack_dfp(name=name, models=models, graphs=graphs, created=created, compiler=compiler)
     save_dfp(data, Path(path))
     return Dfp(path)
-
-
-def save_dfp(data: bytes, path: Path) -> None:
-    """Write `data` to `path` at once, or raise `OutputError` and leave what was there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        _remove(beside)
-        raise OutputError(
-            f"{path} cannot be written: {error.strerror or error}; choose another place",
-            file=str(path),
-        ) from error
-
-
-def _remove(path: Path) -> None:
-    """Remove a half-written file; a folder that is not there has none."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return
 
 
 def _own_name() -> str:

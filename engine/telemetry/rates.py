@@ -6,6 +6,8 @@ from collections import deque
 
 __all__ = ("RateMeter",)
 
+_YOUNG_NS = 1_000_000_000
+
 
 class RateMeter:
     """Measure a rate over the last seconds; all methods may be called from any thread.
@@ -29,7 +31,7 @@ class RateMeter:
 
         Steady events are measured between the first and the last of the window, which gives their
         exact rate. Once they stay away for two usual gaps the silence counts too, so that the
-        rate falls, down to 0 when the window is empty.
+        rate falls, down to 0 when the window is empty. In its first second the rate rises slowly.
         """
         with self._lock:
             times = list(self._times_ns)
@@ -39,6 +41,8 @@ class RateMeter:
         span_ns = recent[-1] - recent[0]
         silence_ns = now_ns - recent[-1]
         gaps = len(recent) - 1
+        if len(recent) == len(times):  # it has just begun: a first burst is not a rate
+            return gaps * 1e9 / max(now_ns - recent[0], _YOUNG_NS)
         if span_ns > 0 and silence_ns <= 2 * span_ns / gaps:
             return gaps * 1e9 / span_ns
         return len(recent) * 1e9 / max(now_ns - recent[0], 1)

@@ -25,6 +25,7 @@ from engine.errors import (
     ProgramMalformedError,
 )
 from engine.protocol import TensorInfo
+from tests.support.genuine_files import v5_file, v6_file
 
 GRAPH_MEMBER = "models/0/main.onnx"
 GRAPH = random.Random(0).randbytes(2000)
@@ -163,12 +164,25 @@ def test_what_is_not_a_program_is_refused(open_file: Callable[[bytes], Dfp], dat
 def test_a_program_for_memryx_hardware_says_what_is_needed(
     open_file: Callable[[bytes], Dfp], version: int
 ) -> None:
+    dfp = open_file(v5_file() if version == 5 else v6_file())
+
     with pytest.raises(ProgramIncompatibleError) as caught:
-        open_file(struct.pack("<QBL", version, 1, 3) + bytes(200))
+        dfp.graph()
 
     told = sentence_of(caught.value)
     assert f"format version {version} for MemryX hardware" in told
-    assert "penstock compile" in told
+    assert "penstock compile --for" in told
+
+
+@pytest.mark.parametrize("version", [5, 6])
+def test_a_damaged_program_for_memryx_hardware_says_at_which_byte(
+    open_file: Callable[[bytes], Dfp], version: int
+) -> None:
+    with pytest.raises(ProgramMalformedError, match=r"damaged at byte \d+: ") as caught:
+        open_file(struct.pack("<QBL", version, 1, 3) + bytes(200))
+
+    assert isinstance(caught.value.details["offset"], int)
+    sentence_of(caught.value)
 
 
 def test_a_program_that_is_not_there_is_told_in_one_sentence(tmp_path: Path) -> None:

@@ -315,7 +315,7 @@ def demo_project() -> Project:
 def demo_snapshot(
     *, phase: EnginePhase = EnginePhase.RUNNING, is_modified: bool = True, version: int = 12
 ) -> Snapshot:
-    """Return the state of the demo: running, with one failed and one restarting stream off."""
+    """Return the state of the demo: four streams, all running unless another phase is asked for."""
     stream_phase = StreamPhase.RUNNING if phase is EnginePhase.RUNNING else StreamPhase.STOPPED
     picture = FrameFormat(FrameKind.IMAGE, (480, 640, 3), "uint8", 30.0)
     line = FrameFormat(FrameKind.LINE, (145, 200), "uint16", 60.0)

@@ -112,6 +112,8 @@ class WindowActions(QObject):
     def _draw(self) -> None:
         for action, (name, tone) in self._icons.items():
             self._draw_one(action, name, tone)
+        for choice in self.themes.actions():
+            choice.setChecked(choice.data() == self._theme.mode.value)
 
     def _draw_one(self, action: QAction, name: str, tone: str) -> None:
         tokens = self._theme.tokens

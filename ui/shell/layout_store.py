@@ -5,16 +5,9 @@ from PySide6.QtWidgets import QMainWindow
 
 from ui.shell.theme import ThemeMode
 
-__all__ = ("LAYOUT_VERSION", "LayoutStore", "open_settings")
+__all__ = ("LAYOUT_VERSION", "LayoutStore")
 
 LAYOUT_VERSION = 1
-
-
-def open_settings(path: str = "") -> QSettings:
-    """Return the settings file; an empty path is the user's own."""
-    if path:
-        return QSettings(path, QSettings.Format.IniFormat)
-    return QSettings(QSettings.Format.IniFormat, QSettings.Scope.UserScope, "Penstock", "Penstock")
 
 
 class LayoutStore:

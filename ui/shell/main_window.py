@@ -83,6 +83,7 @@ class MainWindow(QMainWindow):
         self._tabs: TabsView | None = None
         self._log_before_tabs: list[LogEntry] = []
         self._panel_key = ""
+        self._inspected = ""
         self._may_close = False
         self._is_asking = False
         theme.set_mode(self._store.theme_mode)
@@ -222,7 +223,7 @@ class MainWindow(QMainWindow):
         actions.themes.triggered.connect(self._on_theme)
         self._banner.restart_asked.connect(self._on_restart)
         self._rail.chosen.connect(self.toggle_panel)
-        self._panels.stream_chosen.connect(self._inspector.show_stream)
+        self._panels.stream_chosen.connect(self._inspect)
         self._panel_dock.visibilityChanged.connect(self._on_panel_dock_shown)
         self._wall.selected.connect(self._on_stream_selected)
         self._wall.open_requested.connect(self._files.open)
@@ -262,9 +263,21 @@ class MainWindow(QMainWindow):
     def _show_snapshot(self, snapshot: Snapshot) -> None:
         self._wall.set_snapshot(snapshot)
         self._inspector.set_snapshot(snapshot)
+        self._inspect_something(snapshot)
         self._panels.set_snapshot(snapshot)
         if self._tabs is not None:
             self._tabs.set_snapshot(snapshot)
+
+    def _inspect_something(self, snapshot: Snapshot) -> None:
+        """Show the first stream when none is inspected, or the one that was is gone."""
+        names = [stream.name for stream in snapshot.streams]
+        if self._inspected not in names and names:
+            self._inspect(names[0])
+
+    @Slot(str)
+    def _inspect(self, name: str) -> None:
+        self._inspected = name
+        self._inspector.show_stream(name)
 
     @Slot(object)
     def _on_telemetry(self, telemetry: Telemetry) -> None:
@@ -357,7 +370,7 @@ class MainWindow(QMainWindow):
 
     @Slot(str)
     def _on_stream_selected(self, name: str) -> None:
-        self._inspector.show_stream(name)
+        self._inspect(name)
         self._panels.select_stream(name)
 
     @Slot(list)

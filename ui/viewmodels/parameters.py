@@ -3,7 +3,7 @@
 from engine.config import ParameterValue
 from engine.protocol import DriverParameter
 
-__all__ = ("changed_values", "check_value", "initial_value")
+__all__ = ("changed_values", "check_value")
 
 
 def check_value(parameter: DriverParameter, value: ParameterValue) -> str:
@@ -15,11 +15,6 @@ def check_value(parameter: DriverParameter, value: ParameterValue) -> str:
     if parameter.is_required and not str(value).strip():
         return _missing(parameter)
     return ""
-
-
-def initial_value(parameter: DriverParameter, source: dict[str, ParameterValue]) -> ParameterValue:
-    """Return what the form starts with: the stream's value, else the driver's default."""
-    return source.get(parameter.name, parameter.default)
 
 
 def changed_values(

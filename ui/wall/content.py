@@ -22,7 +22,7 @@ from ui.wall.previews import Preview
 __all__ = ("BoxMark", "Content", "LegendEntry", "ScoreBar", "prepare")
 
 MASK_OPACITY = 0.5
-CLASS_MAP_OPACITY = 0.6
+CLASS_MAP_OPACITY = 0.72
 MAX_BOXES = 100
 
 

@@ -50,7 +50,7 @@ def draw_strip(
     right = area.right() - _PAD
     for text in reversed(figures):
         right -= figure_letters.width(text)
-        is_warning = strip.has_drops and text == strip.drops
+        is_warning = strip.is_dropping and text == strip.drops
         painter.setPen(QColor(tokens.warn if is_warning else tokens.muted))
         _draw_text(painter, right, middle, text, figure_letters)
         right -= _GAP

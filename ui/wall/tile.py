@@ -18,8 +18,16 @@ from ui.wall.notice import draw_badge, draw_notice
 from ui.wall.overlay import draw_boxes, draw_legend, draw_scores
 from ui.wall.previews import Preview
 from ui.wall.strip import STRIP_PX, draw_strip
-from ui.wall.tile_state import PHASE_TONE, PHASE_WORD, Strip, notice, stall_limit_s, strip
-from ui.wall.waterfall import draw_side_legend, split
+from ui.wall.tile_state import (
+    PHASE_TONE,
+    PHASE_WORD,
+    DropWatch,
+    Strip,
+    notice,
+    stall_limit_s,
+    strip,
+)
+from ui.wall.waterfall import draw_side_legend, legend_width, split
 
 __all__ = ("Tile",)
 
@@ -52,6 +60,8 @@ class Tile(QWidget):
         self._theme = theme
         self._state = state
         self._strip = Strip(state.name)
+        self._drops = DropWatch()
+        self._legend_px = 0.0
         self._colors = ClassColors()
         self._content = Content()
         self._summary = ""
@@ -95,10 +105,12 @@ class Tile(QWidget):
     def set_colors(self, colors: ClassColors) -> None:
         """Use these class colors from the next picture on."""
         self._colors = colors
+        self._legend_px = legend_width(colors.labels, self._caption)
 
-    def set_figures(self, figures: StreamFigures | None) -> None:
+    def set_figures(self, figures: StreamFigures | None, now_ns: int) -> None:
         """Show the newest figures in the strip."""
-        changed = strip(self._state, figures)
+        is_dropping = self._drops.update(figures, now_ns)
+        changed = strip(self._state, figures, is_dropping=is_dropping)
         self._summary = figures.summary if figures is not None else ""
         if changed != self._strip:
             self._strip = changed
@@ -166,7 +178,7 @@ class Tile(QWidget):
         area = QRectF(self._picture_area())
         picture = self._content.picture
         if self._content.is_waterfall:
-            return split(area)[0]
+            return split(area, self._legend_px)[0]
         if picture is None:
             return area
         scale = min(area.width() / picture.width(), area.height() / picture.height())
@@ -257,7 +269,7 @@ class Tile(QWidget):
         hint = QPainter.RenderHint.SmoothPixmapTransform
         painter.setRenderHint(hint, self._is_frozen and not content.is_waterfall)
         painter.drawImage(picture, content.picture)
-        legend = split(QRectF(area))[1] if content.is_waterfall else None
+        legend = split(QRectF(area), self._legend_px)[1] if content.is_waterfall else None
         if self._has_overlays and has_overlays:
             if content.tint is not None:
                 painter.drawImage(picture, content.tint)

@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 from engine.protocol import FrameKind, StreamFigures, StreamPhase, StreamState
 
-__all__ = ("PHASE_TONE", "PHASE_WORD", "Strip", "notice", "stall_limit_s", "strip", "unit_of")
+__all__ = (
+    "PHASE_TONE",
+    "PHASE_WORD",
+    "DropWatch",
+    "Strip",
+    "notice",
+    "stall_limit_s",
+    "strip",
+    "unit_of",
+)
 
 PHASE_WORD = {
     StreamPhase.STOPPED: "stopped",
@@ -45,7 +54,30 @@ class Strip:
     rates: str = ""
     age: str = ""
     drops: str = ""
-    has_drops: bool = False
+    is_dropping: bool = False
+
+
+class DropWatch:
+    """Tells whether a stream drops frames now, as opposed to having done so once.
+
+    Parameters
+    ----------
+    memory_s : a drop counts as "now" for that long.
+    """
+
+    def __init__(self, memory_s: float = 3.0) -> None:
+        self._memory_ns = round(memory_s * 1e9)
+        self._total: int | None = None
+        self._dropped_at_ns: int | None = None
+
+    def update(self, figures: StreamFigures | None, now_ns: int) -> bool:
+        """Take the newest counters and return whether frames are being dropped."""
+        total = sum(figures.dropped.values()) if figures is not None else 0
+        if self._total is not None and total > self._total:
+            self._dropped_at_ns = now_ns
+        self._total = total
+        at_ns = self._dropped_at_ns
+        return at_ns is not None and now_ns - at_ns <= self._memory_ns
 
 
 def unit_of(state: StreamState) -> str:
@@ -55,8 +87,8 @@ def unit_of(state: StreamState) -> str:
     return "lines/s" if is_line else "fps"
 
 
-def strip(state: StreamState, figures: StreamFigures | None) -> Strip:
-    """Return the texts of the strip of a stream."""
+def strip(state: StreamState, figures: StreamFigures | None, *, is_dropping: bool = False) -> Strip:
+    """Return the texts of the strip of a stream; `is_dropping` says that drops go on."""
     if figures is None:
         return Strip(state.name)
     dropped = sum(figures.dropped.values())
@@ -65,7 +97,7 @@ def strip(state: StreamState, figures: StreamFigures | None) -> Strip:
         f"{figures.rate_in_hz:.1f} | {figures.rate_out_hz:.1f} {unit_of(state)}",
         f"{_short(figures.latency_ms.p50)} ms",
         "no drops" if not dropped else f"{_thousands(dropped)} dropped",
-        dropped > 0,
+        is_dropping,
     )
 
 

@@ -103,8 +103,9 @@ class TileWall(QWidget):
     def set_telemetry(self, telemetry: Telemetry) -> None:
         """Show the newest figures in the strips."""
         figures = {stream.name: stream for stream in telemetry.streams}
+        now_ns = self._clock()
         for name, tile in self._tiles.items():
-            tile.set_figures(figures.get(name))
+            tile.set_figures(figures.get(name), now_ns)
 
     @Slot()
     def tick(self) -> None:

@@ -9,17 +9,30 @@ from ui.shell.tokens import Tokens
 from ui.wall.content import LegendEntry
 from ui.wall.lettering import Lettering, percent
 
-__all__ = ("draw_side_legend", "split")
+__all__ = ("draw_side_legend", "legend_width", "split")
 
 _MIN_WIDTH_PX = 320
+_LEAST_PX = 150.0
+_CHIP_PX = 16.0
 _PAD = 12.0
 
 
-def split(area: QRectF) -> tuple[QRectF, QRectF | None]:
-    """Return the places of waterfall and legend in a tile; a narrow tile has no legend column."""
+def legend_width(labels: Sequence[str], letters: Lettering) -> float:
+    """Return the width in pixels that a legend needs for the longest of these labels."""
+    longest = max((letters.width(label) for label in labels), default=0.0)
+    return longest + _CHIP_PX + letters.width(percent(1.0)) + 8 + 2 * _PAD + 1
+
+
+def split(area: QRectF, wanted_px: float = 0.0) -> tuple[QRectF, QRectF | None]:
+    """Return the places of waterfall and legend in a tile; a narrow tile has no legend column.
+
+    Parameters
+    ----------
+    wanted_px : width the legend needs; it gets at most half of the area.
+    """
     if area.width() < _MIN_WIDTH_PX:
         return area, None
-    column = float(round(min(240.0, max(150.0, area.width() * 0.32))))
+    column = float(round(min(max(wanted_px, _LEAST_PX), area.width() * 0.48)))
     picture = QRectF(area)
     picture.setRight(area.right() - column)
     legend = QRectF(picture.right(), area.top(), column, area.height())
@@ -61,15 +74,17 @@ def _draw_row(
 ) -> None:
     share = percent(entry.share)
     baseline = row.top() + letters.ascent
-    name_left = row.left() + 16
-    room = int(row.width() - 16 - letters.width(percent(1.0)) - 8)
+    name_left = row.left() + _CHIP_PX
+    room = int(row.width() - _CHIP_PX - letters.width(percent(1.0)) - 8)
     painter.fillRect(
         QRectF(row.left(), row.top() + (letters.height - 10) / 2, 10, 10), QColor(entry.color)
     )
     painter.setPen(QColor(tokens.text))
-    painter.drawText(QPointF(name_left, baseline), letters.elided(entry.label, room))
+    is_short = letters.width(entry.label) <= room
+    name = entry.label if is_short else letters.elided(entry.label, room)
+    painter.drawText(QPointF(name_left, baseline), name)
     painter.drawText(QPointF(row.right() - letters.width(share), baseline), share)
-    bar = QRectF(name_left, row.top() + letters.height + 2, row.width() - 16, 2)
+    bar = QRectF(name_left, row.top() + letters.height + 2, row.width() - _CHIP_PX, 2)
     painter.fillRect(bar, QColor(tokens.border))
     bar.setWidth(bar.width() * entry.share)
     painter.fillRect(bar, QColor(entry.color))

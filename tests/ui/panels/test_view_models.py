@@ -1,5 +1,6 @@
 """The parts of the panels that know no Qt."""
 
+import msgspec
 import pytest
 
 from engine.config import ParameterValue, Task
@@ -26,7 +27,7 @@ from ui.viewmodels.formats import (
     task_word,
 )
 from ui.viewmodels.overview import age_text, load_text, memory_text, rate_text, streams_text
-from ui.viewmodels.parameters import changed_values, check_value, initial_value
+from ui.viewmodels.parameters import changed_values, check_value
 from ui.viewmodels.states import stream_sign
 from ui.viewmodels.threads import ThreadsViewModel
 
@@ -113,11 +114,6 @@ def test_a_parameter_is_checked_and_refused_with_a_sentence(
     parameter: DriverParameter, value: ParameterValue, problem: str
 ) -> None:
     assert check_value(parameter, value) == problem
-
-
-def test_a_form_starts_with_the_streams_value_or_the_default() -> None:
-    assert initial_value(RATE, {"rate_hz": 5.0}) == 5.0
-    assert initial_value(RATE, {}) == 30.0
 
 
 def test_only_values_that_differ_or_were_said_before_are_stored() -> None:
@@ -213,8 +209,6 @@ class TestWaiting:
     ],
 )
 def test_the_verdict_says_what_limits(busy: float, lanes: int, begins: str) -> None:
-    import msgspec
-
     model = ThreadsViewModel(FakeControl())
     snapshot = demo_snapshot()
     engine = msgspec.structs.replace(snapshot.engine, lanes=lanes)

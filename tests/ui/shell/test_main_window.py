@@ -6,7 +6,16 @@ import msgspec
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QAction, QDropEvent
-from PySide6.QtWidgets import QDockWidget, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QComboBox,
+    QDockWidget,
+    QLabel,
+    QPushButton,
+    QToolButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from engine.config import Project
@@ -201,6 +210,14 @@ class TestViews:
         house.wall.selected.emit("faces")
         assert house.inspector.stream == "faces"
 
+    def test_the_first_stream_is_inspected_until_another_is_chosen(self, house: House) -> None:
+        assert house.inspector.stream == "street"
+        house.wall.selected.emit("line")
+        arrive(house, version=13)
+        assert house.inspector.stream == "line"
+        arrive(house, streams=house.connection.snapshot.streams[1:3])
+        assert house.inspector.stream == "parrot"
+
     def test_the_wall_says_which_pictures_it_wants(self, house: House) -> None:
         house.wall.previews_wanted.emit([("street", True, 640, 360), ("line", False, 0, 0)])
         assert sent(house, SetPreview) == [
@@ -239,6 +256,23 @@ class TestPanels:
         dock(house, "panel_dock").close()
         assert house.window.panel_key == ""
         assert button(house, "rail_live").isChecked()
+
+    def test_every_control_of_every_panel_is_reached_by_the_keyboard(self, house: House) -> None:
+        for item in RAIL_ITEMS[1:]:
+            house.window.show_panel(item.key)
+        controls = [
+            *house.window.findChildren(QAbstractButton),
+            *house.window.findChildren(QComboBox),
+            *house.window.findChildren(QAbstractSpinBox),
+        ]
+        unreachable = [
+            found.objectName()
+            for found in controls
+            if not found.objectName().startswith("qt_")
+            and not found.focusPolicy() & Qt.FocusPolicy.TabFocus
+        ]
+        assert len(controls) > 30
+        assert unreachable == []
 
     def test_every_button_of_every_panel_has_a_name_for_screen_readers(self, house: House) -> None:
         for item in RAIL_ITEMS[1:]:
@@ -364,6 +398,10 @@ class TestLook:
         action(house, "theme_light").trigger()
         assert not house.theme.is_dark
         assert LayoutStore(settings_in(house.folder)).theme_mode is ThemeMode.LIGHT
+
+    def test_the_menu_marks_the_theme_also_when_somebody_else_chose_it(self, house: House) -> None:
+        house.theme.set_mode("light")
+        assert action(house, "theme_light").isChecked()
 
     def test_layout_and_panel_come_back_after_a_restart(
         self, house: House, qtbot: QtBot, tmp_path: Path

@@ -1,8 +1,8 @@
 import pytest
 
 from engine.protocol import FrameFormat, FrameKind, StreamPhase
-from tests.ui.wall.fakes import LINES_60_HZ, figures, stream
-from ui.wall.tile_state import PHASE_TONE, PHASE_WORD, notice, stall_limit_s, strip
+from tests.ui.wall.fakes import LINES_60_HZ, SECOND_NS, figures, stream
+from ui.wall.tile_state import PHASE_TONE, PHASE_WORD, DropWatch, notice, stall_limit_s, strip
 
 
 def test_the_strip_tells_rates_age_and_drops() -> None:
@@ -10,7 +10,7 @@ def test_the_strip_tells_rates_age_and_drops() -> None:
 
     assert (told.rates, told.age) == ("30.0 | 29.8 fps", "22 ms")
     assert told.drops == "1\u202f234 dropped"
-    assert told.has_drops
+    assert not told.is_dropping
 
 
 def test_a_stream_without_drops_says_so() -> None:
@@ -54,3 +54,25 @@ def test_a_slow_source_is_not_stalled_between_two_of_its_frames() -> None:
     assert stall_limit_s(slow) == 6.0
     assert stall_limit_s(stream()) == 1.0
     assert stall_limit_s(stream(frame_format=None)) == 1.0
+
+
+def test_old_drops_are_no_warning_but_new_ones_are_for_a_while() -> None:
+    watch = DropWatch(memory_s=3.0)
+    once = figures(dropped={"superseded": 5})
+    more = figures(dropped={"superseded": 6})
+    told = [
+        watch.update(once, 0),
+        watch.update(more, SECOND_NS),
+        watch.update(more, 3 * SECOND_NS),
+        watch.update(more, 5 * SECOND_NS),
+    ]
+
+    assert told == [False, True, True, False]
+
+
+def test_a_counter_that_begins_anew_is_no_drop() -> None:
+    watch = DropWatch()
+    watch.update(figures(dropped={"late": 9}), 0)
+
+    assert not watch.update(figures(dropped={"late": 1}), SECOND_NS)
+    assert not watch.update(None, SECOND_NS)

@@ -59,7 +59,7 @@ def test_compile_takes_everything_from_a_settings_file(model_file: Path, tmp_pat
     dfp = Dfp(tmp_path / "o.dfp")
     assert (dfp.manifest.name, dfp.models[0].task) == ("from settings", Task.SEGMENT)
     assert (dfp.models[0].labels, dfp.models[0].pre.channels) == (("one",), "bgr")
-    assert dfp.input_ports[0].shape == (1, 3, 8, 8)
+    assert dfp.input_tensors[0].shape == (1, 3, 8, 8)
     assert "image: 1 x 3 x 8 x 8, float32" in result.stdout
 
 
@@ -75,7 +75,7 @@ def test_options_win_over_the_settings_file(model_file: Path, tmp_path: Path) ->
     dfp = Dfp(tmp_path / "o.dfp")
     assert (dfp.manifest.name, dfp.models[0].task) == ("mine", Task.CLASSIFY)
     assert dfp.models[0].labels == ("cat", "cup")
-    assert dfp.input_ports[0].shape == (2, 3, 4, 5)
+    assert dfp.input_tensors[0].shape == (2, 3, 4, 5)
 
 
 def test_the_program_is_named_like_the_model_by_default(

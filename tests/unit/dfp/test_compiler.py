@@ -65,7 +65,7 @@ def test_several_models_keep_their_own_settings(make_model: Make) -> None:
         ("first", Task.CLASSIFY, ("a",)),
         ("model 1", Task.SEGMENT, ()),
     ]
-    assert [dfp.input_ports[port].shape for port in (0, 1)] == [(1, 3, 4, 4), (1, 2)]
+    assert [dfp.input_tensors[port].shape for port in (0, 1)] == [(1, 3, 4, 4), (1, 2)]
     assert onnx.load_model_from_string(dfp.graph(1)).graph.input[0].name == "image"
 
 
@@ -99,7 +99,7 @@ def test_an_older_model_keeps_its_versions_and_weights(make_model: Make) -> None
 def test_value_types_are_named_as_numpy_does(make_model: Make, dtype: int, name: str) -> None:
     dfp = compile_models([make_model((1, 4), dtype=dtype)])
 
-    assert dfp.input_ports[0].dtype == dfp.output_ports[0].dtype == name
+    assert dfp.input_tensors[0].dtype == dfp.output_tensors[0].dtype == name
     assert dfp.models[0].parity.max_difference == 0.0
 
 
@@ -112,7 +112,7 @@ def test_an_axis_that_depends_on_the_data_stays_free(make_model: Make) -> None:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
 
-    assert compile_models([model]).output_ports[0].shape == (2, 0)
+    assert compile_models([model]).output_tensors[0].shape == (2, 0)
 
 
 def test_weights_in_a_file_beside_the_model_are_taken_in(make_model: Make, tmp_path: Path) -> None:

@@ -64,8 +64,8 @@ def test_ports_run_over_all_models(entry: ModelEntry) -> None:
     graphs = dict.fromkeys([entry.main, "models/1/main.onnx", "models/1/pre.onnx"], b"g")
     dfp = Dfp(pack_dfp(name="two", models=[entry, second(entry)], graphs=graphs))
 
-    assert {port: tensor.name for port, tensor in dfp.input_ports.items()} == {0: "image", 1: "x"}
-    assert list(dfp.output_ports) == [0, 1, 2]
+    assert {port: tensor.name for port, tensor in dfp.input_tensors.items()} == {0: "image", 1: "x"}
+    assert list(dfp.output_tensors) == [0, 1, 2]
 
 
 def test_each_part_of_a_model_is_found(entry: ModelEntry) -> None:

@@ -75,7 +75,7 @@ def test_what_is_not_a_manifest_is_refused(data: bytes) -> None:
         (TensorInfo("\x1b[31m", (1,), "float32"), "not printable"),
         (TensorInfo("a", (1,), "text"), "unknown dtype 'text'"),
         (TensorInfo("a", (-1,), "float32"), "impossible shape"),
-        (TensorInfo("a", (1,), "float32", port=1), "not numbered 0 to 0"),
+        (TensorInfo("a", (1,), "float32", port=-1), "not different numbers from 0 on"),
     ],
 )
 def test_an_impossible_tensor_is_refused(

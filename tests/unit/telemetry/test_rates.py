@@ -49,11 +49,18 @@ def test_events_before_the_window_do_not_count() -> None:
     assert meter.rate_hz(4 * SECOND) == pytest.approx(10)
 
 
+def test_a_first_burst_is_not_a_rate() -> None:
+    meter = RateMeter()
+    for i in range(11):
+        meter.add(SECOND + i * SECOND // 1000)
+    assert meter.rate_hz(SECOND + SECOND // 10) == pytest.approx(10)
+
+
 def test_many_events_at_once_do_not_divide_by_zero() -> None:
     meter = RateMeter()
-    for _ in range(10):
+    for _ in range(11):
         meter.add(SECOND)
-    assert meter.rate_hz(SECOND + SECOND // 2) == pytest.approx(20)
+    assert meter.rate_hz(SECOND + SECOND // 2) == pytest.approx(10)
 
 
 def test_a_slow_stream_of_one_event_in_the_window_is_not_reported_as_stopped() -> None:
