@@ -120,7 +120,7 @@ def _show(client: EngineClient, options: GuiOptions) -> int:
 
 
 def _relaunch() -> EngineClient:
-    return EngineClient.launch(name="window")
+    return EngineClient.launch(name="window", timeout_s=None)
 
 
 def _settings(scratch: Path | None) -> "QSettings":

@@ -12,9 +12,9 @@ from engine.dfp.manifest import (
     Manifest,
     MemberInfo,
     ModelEntry,
-    Parity,
 )
 from engine.dfp.model_source import ModelSource
+from engine.dfp.parity import DEFAULT_MIN_COSINE, OutputParity, Parity
 from engine.dfp.published import device_shape
 from engine.dfp.saving import save_dfp
 from engine.dfp.settings import CompileSettings, load_compile_settings
@@ -22,6 +22,7 @@ from engine.dfp.writer import pack_dfp, write_dfp
 
 __all__ = (
     "CompileSettings",
+    "DEFAULT_MIN_COSINE",
     "Dfp",
     "DfpSource",
     "FORMAT",
@@ -32,6 +33,7 @@ __all__ = (
     "MemberInfo",
     "ModelEntry",
     "ModelSource",
+    "OutputParity",
     "Parity",
     "Progress",
     "STAGES",

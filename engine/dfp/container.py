@@ -5,6 +5,7 @@ import io
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -141,14 +142,14 @@ class Dfp:
         """Input tensors by port number, active ones only; ports run over all models."""
         if self.genuine is not None:
             return {port.port: tensor_of(port) for port in self.genuine.active_inputs}
-        return {tensor.port: tensor for model in self.models for tensor in model.inputs}
+        return {tensor.port: tensor for _, _, tensor in self._own_tensors("inputs")}
 
     @cached_property
     def output_tensors(self) -> dict[int, TensorInfo]:
         """Output tensors by port number, active ones only; ports run over all models."""
         if self.genuine is not None:
             return {port.port: tensor_of(port) for port in self.genuine.active_outputs}
-        return {tensor.port: tensor for model in self.models for tensor in model.outputs}
+        return {tensor.port: tensor for _, _, tensor in self._own_tensors("outputs")}
 
     def graph(self, model_idx: int = 0, part: str = "main") -> bytes:
         """Return an ONNX graph, serialized.
@@ -237,9 +238,8 @@ class Dfp:
         if self.genuine is not None:
             return {port.port: port_table(port, is_input=True) for port in self.genuine.inputs}
         return {
-            tensor.port: own_port(tensor, model.pre.layout, number, is_input=True)
-            for number, model in enumerate(self.models)
-            for tensor in model.inputs
+            tensor.port: own_port(tensor, layout, number, is_input=True)
+            for number, layout, tensor in self._own_tensors("inputs")
         }
 
     @cached_property
@@ -248,9 +248,8 @@ class Dfp:
         if self.genuine is not None:
             return {port.port: port_table(port, is_input=False) for port in self.genuine.outputs}
         return {
-            tensor.port: own_port(tensor, model.pre.layout, number, is_input=False)
-            for number, model in enumerate(self.models)
-            for tensor in model.outputs
+            tensor.port: own_port(tensor, layout, number, is_input=False)
+            for number, layout, tensor in self._own_tensors("outputs")
         }
 
     @property
@@ -258,19 +257,28 @@ class Dfp:
         """Shape of each active input in device form: height, width, depth, channels."""
         if self.genuine is not None:
             return [list(port.mxa_shape) for port in self.genuine.active_inputs]
-        return [list(device_shape(t, m.pre.layout)) for m in self.models for t in m.inputs]
+        return [list(device_shape(t, layout)) for _, layout, t in self._own_tensors("inputs")]
 
     @property
     def output_shapes(self) -> list[list[int]]:
         """Shape of each active output in device form: height, width, depth, channels."""
         if self.genuine is not None:
             return [list(port.mxa_shape) for port in self.genuine.active_outputs]
-        return [list(device_shape(t, m.pre.layout)) for m in self.models for t in m.outputs]
+        return [list(device_shape(t, layout)) for _, layout, t in self._own_tensors("outputs")]
 
     @property
     def output_names(self) -> list[str]:
         """Name of each active output, by port."""
         return [tensor.name for tensor in self.output_tensors.values()]
+
+    def _own_tensors(self, kind: Literal["inputs", "outputs"]) -> list[tuple[int, str, TensorInfo]]:
+        """Return number and layout of the model with each tensor, in the order of the ports."""
+        found = [
+            (number, model.pre.layout, tensor)
+            for number, model in enumerate(self.models)
+            for tensor in (model.inputs if kind == "inputs" else model.outputs)
+        ]
+        return sorted(found, key=lambda one: one[2].port)
 
     @property
     def _dfp_bytes(self) -> io.BytesIO:

@@ -1,12 +1,12 @@
 """The table of contents of a DFP: what models are in it, how they are fed and drawn, and hashes."""
 
-import math
 import re
 from collections.abc import Sequence
 
 import msgspec
 
 from engine.config import PostSettings, PreSettings, Task
+from engine.dfp.parity import Parity
 from engine.errors import ProgramIncompatibleError, ProgramMalformedError
 from engine.protocol import TensorInfo
 
@@ -18,7 +18,6 @@ __all__ = (
     "Manifest",
     "MemberInfo",
     "ModelEntry",
-    "Parity",
     "check_name",
     "decode_manifest",
     "encode_manifest",
@@ -62,45 +61,17 @@ class MemberInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("size_bytes is 0 or more")
 
 
-class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How far onnxruntime was from the ONNX reference evaluator on one random input.
-
-    Attributes
-    ----------
-    max_difference : largest absolute difference of any output value; None when not checked.
-    max_magnitude : largest absolute value that the reference evaluator computed.
-    reason : why it was not checked; empty when it was.
-    """
-
-    max_difference: float | None = None
-    max_magnitude: float = 0.0
-    reason: str = "nobody asked for it"
-
-    def __post_init__(self) -> None:
-        if self.max_difference is not None and not math.isfinite(self.max_difference):
-            raise ValueError("max_difference is a finite number")
-        if not math.isfinite(self.max_magnitude):
-            raise ValueError("max_magnitude is a finite number")
-
-    def __str__(self) -> str:
-        if self.max_difference is None:
-            return f"not checked: {self.reason}"
-        return (
-            f"differs by at most {self.max_difference:.3g} (values up to {self.max_magnitude:.3g})"
-        )
-
-
 class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One model of a DFP.
 
     Attributes
     ----------
-    main, pre_graph, post_graph : names of the members that hold the ONNX graphs; the last two may
-        be empty.
-    inputs, outputs : tensors of the whole model, with port numbers that run over the whole DFP.
+    main, pre_graph, post_graph : names of the members that hold the ONNX graphs; the last two are
+        empty unless the model was cropped. They run on the host, before and after the device.
+    inputs, outputs : tensors of the main graph, with port numbers that run over the whole DFP.
     pre, post : how frames become inputs and outputs become results.
     labels : name of each class, may be empty.
-    parity : how well two independent runtimes agreed when the model was compiled.
+    parity : how well it did what the original does when the model was compiled.
     """
 
     name: str

@@ -11,9 +11,10 @@ from onnx import ModelProto
 
 from engine.config import Task
 from engine.dfp.labels import labels_from_metadata
-from engine.dfp.manifest import ModelEntry, Parity
+from engine.dfp.manifest import ModelEntry
 from engine.dfp.model_source import CompleteSource
 from engine.dfp.onnx_file import check_model, limit_versions, read_model, serialize
+from engine.dfp.parity import Parity
 from engine.dfp.shapes import check_names, fix_shapes, is_text, real_inputs
 from engine.dfp.tensors import describe_inputs, describe_outputs
 from engine.dfp.trial import try_model

@@ -31,7 +31,7 @@ class Fields:
             raise damaged_at(
                 source, value.offset, f"{where} is {kind_name(value.kind)}, not a dictionary"
             )
-        self._values = value.content
+        self._values: dict[str, Value] = value.content
 
     def __contains__(self, key: str) -> bool:
         return key in self._values

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from engine.dfp.manifest import Parity
+from engine.dfp.parity import Parity
 from engine.errors import ProgramCompileError
 from engine.process import Outcome, python_command
 

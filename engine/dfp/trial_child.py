@@ -16,7 +16,7 @@ import onnx
 import onnxruntime
 from onnx.reference import ReferenceEvaluator
 
-from engine.dfp.manifest import Parity
+from engine.dfp.parity import Parity
 from engine.dfp.trial import TrialReport
 from engine.process import leave_with_parent
 

@@ -130,6 +130,9 @@ class StreamDesk:
             return
         stream.ask_to_stop()
         self._join([stream])
+        if settings.name != name:
+            self._streams = {k: v for k, v in self._streams.items() if k != name}
+            self._publish_list()
         self.start(settings.name)
 
     def remove(self, name: str) -> None:

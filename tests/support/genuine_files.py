@@ -39,10 +39,8 @@ def _kind(value: Any) -> int:
 def _content(value: Any) -> bytes:
     if isinstance(value, Raw):
         return value.content
-    if isinstance(value, bool):
-        return bytes([value])
     if isinstance(value, int):
-        return _integer(value)[1]
+        return _integer(int(value))[1]
     if isinstance(value, float):
         return struct.pack("<f", value)
     if isinstance(value, bytes):
@@ -139,7 +137,7 @@ def v6_fields(**changes: Any) -> dict[str, Any]:
         "dfp_sub_version": 1,
         "use_multigroup_loadbalance": False,
         "freq": 600,
-        "num_inports": len(inputs),
+        "num_inports": len(inputs) if isinstance(inputs, list) else 1,
         "num_outports": len(outputs),
         "sim_meta": {"intgen": 4, "num_mpus": 4, "towers": 8},
         "sim_dfp": {"enabled": True, "data": b"simulator"},

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QSettings, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from engine.config import (
@@ -136,9 +137,11 @@ class FakeWall(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.overlay_action = QAction("Results over pictures", self)
         self.snapshot: Snapshot | None = None
         self.telemetry: Telemetry | None = None
         self.is_frozen = False
+        self.marked = ""
         self.ticks = 0
 
     def set_snapshot(self, snapshot: Snapshot) -> None:
@@ -146,6 +149,9 @@ class FakeWall(QWidget):
 
     def set_telemetry(self, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
+
+    def set_selected(self, name: str) -> None:
+        self.marked = name
 
     def set_frozen(self, is_frozen: bool) -> None:
         self.is_frozen = is_frozen
@@ -162,10 +168,14 @@ class FakeTabs(QWidget):
         self.snapshot: Snapshot | None = None
         self.telemetry: list[Telemetry] = []
         self.log: list[LogEntry] = []
+        self.events: list[str] = []
         self.ticks = 0
 
     def set_snapshot(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
+
+    def add_event(self, text: str, *, tone: str = "info", source: str = "engine") -> None:
+        self.events.append(f"{tone} {source}: {text}")
 
     def add_telemetry(self, telemetry: Telemetry) -> None:
         self.telemetry.append(telemetry)

@@ -159,9 +159,9 @@ def facts_grid(facts: Iterable[tuple[str, str]]) -> QWidget:
 
 
 def _breakable(text: str) -> str:
-    """Let long paths and hashes wrap: a zero-width space after each separator and 16 figures."""
-    if " " in text:
-        return text
+    """Let long paths, names and hashes wrap, after separators or every eighth figure."""
     if len(text) == 64 and all(c in "0123456789abcdef" for c in text):
         return " ".join(text[i : i + 8] for i in range(0, 64, 8))
-    return text.replace("/", "/\u200b").replace("_", "_\u200b")
+    for separator in "/_:":
+        text = text.replace(separator, f"{separator}\u200b")
+    return text

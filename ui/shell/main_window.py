@@ -188,7 +188,7 @@ class MainWindow(QMainWindow):
 
     def _make_top(self) -> None:
         docks = [self._inspector_dock, self._tabs_dock]
-        toggles = [dock.toggleViewAction() for dock in docks]
+        toggles = [*(dock.toggleViewAction() for dock in docks), self._wall.overlay_action]
         menu_bar = make_menu_bar(self._actions, toggles, self._make_panel_actions(), self)
         self._header = Header(self._actions, menu_bar)
         self._banner = EngineBanner(self._theme)
@@ -278,6 +278,7 @@ class MainWindow(QMainWindow):
     def _inspect(self, name: str) -> None:
         self._inspected = name
         self._inspector.show_stream(name)
+        self._wall.set_selected(name)
 
     @Slot(object)
     def _on_telemetry(self, telemetry: Telemetry) -> None:
@@ -310,6 +311,8 @@ class MainWindow(QMainWindow):
         self._show_snapshot(ended)
         self._show_figures()
         self._banner.say(outcome, can_restart=self._bridge.can_restart)
+        if self._tabs is not None:
+            self._tabs.add_event(outcome, tone="error")
         self._actions.restart_engine.setEnabled(self._bridge.can_restart)
         self._status.show_snapshot(self._run.snapshot, is_alive=False)
 
@@ -318,6 +321,8 @@ class MainWindow(QMainWindow):
         self._run.set_alive(True)
         self._banner.hide()
         self._status.dismiss()
+        if self._tabs is not None:
+            self._tabs.add_event(self.tr("the engine was started again"), tone="ok")
 
     def _show_run(self) -> None:
         self._header.show_run(self._run)

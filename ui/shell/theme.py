@@ -313,6 +313,7 @@ QAbstractItemView {
     selection-background-color: $selected; selection-color: $text;
 }
 QListView::item, QListWidget::item { padding: 4px 8px; border-radius: 4px; }
+QTableView::item { padding: 0 8px; }
 QListView::item:hover, QTableView::item:hover, QTreeView::item:hover { background: $raised; }
 QListView::item:selected, QTableView::item:selected, QTreeView::item:selected {
     background: $selected; color: $text;

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
 from PySide6.QtCore import SignalInstance
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from engine.protocol import LogEntry, Snapshot, Telemetry
@@ -32,11 +33,18 @@ class WallView(Protocol):
     def previews_wanted(self) -> SignalInstance:
         """Emits a list of (stream, is watched, width, height)."""
 
+    @property
+    def overlay_action(self) -> QAction:
+        """Shows or hides results over the pictures."""
+
     def set_snapshot(self, snapshot: Snapshot) -> None:
         """Take over the newest state."""
 
     def set_telemetry(self, telemetry: Telemetry) -> None:
         """Take over the newest figures."""
+
+    def set_selected(self, name: str) -> None:
+        """Mark the tile of a stream without emitting `selected`."""
 
     def set_frozen(self, is_frozen: bool) -> None:
         """Keep the pictures as they are, or go on."""
@@ -53,6 +61,9 @@ class TabsView(Protocol):
 
     def add_telemetry(self, telemetry: Telemetry) -> None:
         """Append the newest figures."""
+
+    def add_event(self, text: str, *, tone: str = "info", source: str = "engine") -> None:
+        """Note something that happened, with the tone of a state ("error", "ok", "info")."""
 
     def add_log(self, entries: list[LogEntry]) -> None:
         """Append log entries."""

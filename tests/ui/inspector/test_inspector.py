@@ -12,9 +12,6 @@ from ui.inspector.stage_chart import StageChart
 from ui.shell.theme import Theme
 from ui.shell.tokens import mix
 
-# The offscreen platform says so for every window with a layout.
-pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
-
 
 @pytest.fixture
 def inspector(qtbot: QtBot, theme: Theme, clock: FakeClock) -> Inspector:

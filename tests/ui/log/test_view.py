@@ -10,9 +10,6 @@ from tests.ui.wall.fakes import FakeClock
 from ui.log import LogView
 from ui.shell.theme import Theme
 
-# The offscreen platform says so for every window with a layout.
-pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
-
 
 def entry(message: str, level: str = "INFO", stream: str = "") -> LogEntry:
     return LogEntry(1000 * 10**9, level, "engine.pipeline", message, "engine", 42, stream)

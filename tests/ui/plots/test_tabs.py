@@ -14,10 +14,6 @@ from ui.plots import BottomTabs
 from ui.plots.chart import Chart
 from ui.shell.theme import Theme
 
-# The offscreen platform says so for every window with a layout.
-pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints")
-
-
 Make = Callable[..., BottomTabs]
 
 TABS = ["Throughput", "Latency", "Queues, drops", "Device", "Processes", "Log", "Events"]

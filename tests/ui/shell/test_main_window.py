@@ -210,6 +210,16 @@ class TestViews:
         house.wall.selected.emit("faces")
         assert house.inspector.stream == "faces"
 
+    def test_the_stream_chosen_in_the_list_is_inspected_and_marked_on_the_wall(
+        self, house: House, qtbot: QtBot
+    ) -> None:
+        house.window.show_panel("streams")
+        line = house.window.findChild(QWidget, "row_line")
+        assert line is not None
+        qtbot.keyClick(line, Qt.Key.Key_Return)
+        assert house.inspector.stream == "line"
+        assert house.wall.marked == "line"
+
     def test_the_first_stream_is_inspected_until_another_is_chosen(self, house: House) -> None:
         assert house.inspector.stream == "street"
         house.wall.selected.emit("line")

@@ -147,9 +147,12 @@ def test_many_lists_together_are_limited_too() -> None:
 
 def test_random_bytes_give_our_errors_only() -> None:
     chance = random.Random(7)
+    refusals = 0
     for _ in range(500):
         data = chance.choice([b"\x01", b"\x02", b"\xa2"]) + chance.randbytes(chance.randrange(300))
         try:
             decoded(data)
-        except ProgramMalformedError as error:
-            assert "byte" in str(error)
+        except ProgramMalformedError:
+            refusals += 1
+
+    assert refusals > 400
