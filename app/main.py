@@ -18,8 +18,12 @@ _VERBS = {
     "serve": "app.commands.serve:serve_command",
     "compile": "app.commands.compile:compile_command",
     "inspect": "app.commands.inspect:inspect_command",
+    "bench": "app.commands.bench:bench_command",
+    "devices": "app.commands.devices:devices_command",
     "plugins": "app.commands.plugins:plugins_command",
+    "drivers": "app.commands.drivers:drivers_command",
     "license": "app.commands.license:license_app",
+    "doctor": "app.commands.doctor:doctor_command",
 }
 
 # typer carries its own copy of click, or uses the installed one, depending on its version.

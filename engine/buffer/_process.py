@@ -61,10 +61,14 @@ class Forked:
         assert process.pid is not None  # noqa: S101 - it was started
         self.pid = process.pid
         self._process = process
+        self._pidfd = -1
+        if hasattr(os, "pidfd_open"):  # the library's own sentinel outlives us in grandchildren
+            with contextlib.suppress(OSError):
+                self._pidfd = os.pidfd_open(process.pid)
 
     def fileno(self) -> int:
         """Return the process's sentinel."""
-        return self._process.sentinel
+        return self._pidfd if self._pidfd >= 0 else self._process.sentinel
 
     def return_code(self) -> int | None:
         """Return how it ended."""
@@ -72,6 +76,9 @@ class Forked:
 
     def close(self) -> None:
         """Release the sentinel."""
+        pidfd, self._pidfd = self._pidfd, -1
+        if pidfd >= 0:
+            os.close(pidfd)
         self._process.close()
 
 

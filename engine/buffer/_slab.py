@@ -50,6 +50,11 @@ class Slab:
             raise ClosedError("the buffer was stopped; its memory is gone")
         return self._memory
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._memory is None
+
     def write_note(self, place: int, data: bytes) -> None:
         """Keep a long note under a number; it replaces the note that was there."""
         view = memoryview(data)

@@ -4,7 +4,7 @@ This module imports onnx; only the compiler may load it, when it is called.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto
@@ -162,7 +162,7 @@ def _types_of(model: ModelProto, source: str) -> dict[str, ValueInfoProto]:
     }
 
 
-def _set(values: "onnx.ValueInfoProto", new: Sequence[ValueInfoProto]) -> None:
+def _set(values: MutableSequence[ValueInfoProto], new: Sequence[ValueInfoProto]) -> None:
     copies = [ValueInfoProto() for _ in new]
     for copy, value in zip(copies, new, strict=True):
         copy.CopyFrom(value)

@@ -10,9 +10,26 @@ from engine.dfp.parity import Parity
 from engine.errors import ProgramCompileError
 from engine.process import Outcome, python_command
 
-__all__ = ("Trial", "TrialReport", "try_model")
+__all__ = ("Trial", "TrialJob", "TrialReport", "try_model")
 
 _RUN_LIMIT_S = 600.0
+
+
+class TrialJob(msgspec.Struct, frozen=True):
+    """What the child is given, as MessagePack.
+
+    Attributes
+    ----------
+    graph, pre, post : the parts of the compiled model, serialized; the last two may be empty.
+    original : the model that it has to agree with; empty when that is `graph` itself.
+    frames : what to feed, packed by `engine.dfp.calibration`; empty takes one random frame.
+    """
+
+    graph: bytes
+    pre: bytes = b""
+    post: bytes = b""
+    original: bytes = b""
+    frames: bytes = b""
 
 
 class TrialReport(msgspec.Struct, frozen=True):
@@ -21,7 +38,7 @@ class TrialReport(msgspec.Struct, frozen=True):
     Attributes
     ----------
     problem : why the model cannot be used, part of a sentence; empty when it can.
-    outputs : shape of each output as onnxruntime knows it, 0 for a free axis.
+    outputs : shape of each output of the main graph as onnxruntime knows it, 0 for a free axis.
     parity : the comparison; None in the first line.
     """
 
@@ -38,17 +55,17 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 def try_model(
-    graph: bytes,
+    job: TrialJob | bytes,
     source: str,
     *,
     compare_limit_s: float,
     command: Sequence[str] | None = None,
 ) -> Trial:
-    """Load the model with onnxruntime, run it once, and compare with the reference evaluator.
+    """Load the model with onnxruntime, run it, and compare with the original.
 
     Parameters
     ----------
-    graph : the ONNX model, serialized, its input shapes fixed.
+    job : the model's parts and its original, or one ONNX model, serialized; shapes are fixed.
     source : what the model is called in errors.
     compare_limit_s : how long the reference evaluator may take; then parity says so.
     command : another program to run as child, for tests.
@@ -58,6 +75,7 @@ def try_model(
     ProgramCompileError
         When onnxruntime cannot load or run the model, or crashes over it.
     """
+    job = TrialJob(job) if isinstance(job, bytes) else job
     if command is None:
         arguments = (str(compare_limit_s), str(os.getpid()))
         command = python_command("engine.dfp.trial_child", *arguments)
@@ -65,7 +83,9 @@ def try_model(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as child:
         try:
-            told, _ = child.communicate(graph, timeout=_RUN_LIMIT_S + compare_limit_s)
+            told, _ = child.communicate(
+                msgspec.msgpack.encode(job), timeout=_RUN_LIMIT_S + compare_limit_s
+            )
         except subprocess.TimeoutExpired as error:
             raise ProgramCompileError(
                 f"model {source}: onnxruntime did not finish one run within {_RUN_LIMIT_S:.0f} s; "

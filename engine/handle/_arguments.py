@@ -13,7 +13,7 @@ def whole_number(value: object, what: str) -> int:
     """Return an argument that has to be a whole number; ``True`` is none."""
     if not isinstance(value, bool):
         try:
-            return operator.index(value)  # type: ignore[arg-type] - that is what is being checked
+            return operator.index(value)  # type: ignore[arg-type]  # being checked
         except TypeError:
             pass
     raise HandleArgumentTypeError(f"{what} is a whole number, not {value!r}")
