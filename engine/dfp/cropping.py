@@ -9,6 +9,7 @@ from typing import NamedTuple
 from onnx import ModelProto, helper
 
 from engine.dfp.graph_cut import GraphView
+from engine.dfp.trial import GIVEN
 from engine.errors import ProgramCompileError
 
 __all__ = ("Parts", "crop_model")
@@ -78,7 +79,7 @@ def _make_pre(view: GraphView, begin: Sequence[str]) -> ModelProto | None:
     model = view.part(nodes, own, begin)
     for value in model.graph.input:
         if value.name in direct:  # a graph cannot have one name on both sides
-            given, value.name = value.name, f"{value.name}__given"
+            given, value.name = value.name, value.name + GIVEN
             model.graph.node.insert(0, helper.make_node("Identity", [value.name], [given]))
     return model
 

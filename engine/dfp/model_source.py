@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,44 +13,67 @@ from engine.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ("COMPARE_LIMIT_S", "CompleteSource", "ModelSource", "refuse_name")
+    from engine.dfp.calibration import CalibrationSource
+
+    AnyModel = str | os.PathLike[str] | bytes | ModelProto | object
+
+__all__ = ("COMPARE_LIMIT_S", "CompleteSource", "GivenShapes", "ModelSource", "refuse_name")
 
 COMPARE_LIMIT_S = 20.0
 """How long the reference evaluator may take for one run."""
+
+GivenShapes = Mapping[str, Sequence[int]] | Sequence[Sequence[int]]
+"""Shapes by input name, or one per input in their order."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelSource:
     """A model with settings of its own, for a program of several models.
 
-    `model` is a file's path, the bytes of a file, or the model itself.
     What is None or empty is taken from the arguments of `compile_models`.
+
+    Attributes
+    ----------
+    model : a file's path, the bytes of an ONNX file, an ONNX model, or an object that
+        `engine.dfp.foreign_models` can export.
+    input_shapes : sizes by input name, or one shape per input in their order.
+    inputs, outputs : tensors or nodes where the device's part begins and ends; what lies before
+        and behind becomes graphs for the host.
+    calibration : frames to quantize and compare with; see `engine.dfp.calibration`.
     """
 
-    model: "str | os.PathLike[str] | bytes | ModelProto"
+    model: "AnyModel"
     name: str = ""
     task: Task | None = None
     pre: PreSettings | None = None
     post: PostSettings | None = None
     labels: Sequence[str] = ()
+    input_shapes: GivenShapes = ()
+    inputs: Sequence[str] = ()
+    outputs: Sequence[str] = ()
+    calibration: "CalibrationSource | None" = None
 
 
 @dataclasses.dataclass(frozen=True)
 class CompleteSource:
     """A model with all settings filled in; `called` is its name in messages."""
 
-    model: "str | os.PathLike[str] | bytes | ModelProto"
+    model: "AnyModel"
     name: str
     called: str
     task: Task
     pre: PreSettings
     post: PostSettings
     labels: tuple[str, ...]
+    input_shapes: GivenShapes = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    calibration: "CalibrationSource | None" = None
 
     @classmethod
     def of(
         cls,
-        given: "ModelSource | str | os.PathLike[str] | bytes | ModelProto",
+        given: "ModelSource | AnyModel",
         number: int,
         *,
         task: Task,
@@ -80,6 +103,10 @@ class CompleteSource:
             pre=own.pre or pre,
             post=own.post or post,
             labels=tuple(own.labels or labels),
+            input_shapes=own.input_shapes,
+            inputs=tuple(own.inputs),
+            outputs=tuple(own.outputs),
+            calibration=own.calibration,
         )
 
 

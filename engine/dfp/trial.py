@@ -10,7 +10,10 @@ from engine.dfp.parity import Parity
 from engine.errors import ProgramCompileError
 from engine.process import Outcome, python_command
 
-__all__ = ("Trial", "TrialJob", "TrialReport", "try_model")
+__all__ = ("GIVEN", "Trial", "TrialJob", "TrialReport", "try_model")
+
+GIVEN = "__penstock_given"
+"""Ends the name of an input that is handed through to the next part under its own name."""
 
 _RUN_LIMIT_S = 600.0
 

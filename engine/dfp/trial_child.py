@@ -19,7 +19,7 @@ from engine.dfp.calibration import unpack_frames
 from engine.dfp.comparison import compare_frames
 from engine.dfp.host_runtime import Chain, UnusableError, random_frame, words_of
 from engine.dfp.parity import Parity
-from engine.dfp.trial import TrialJob, TrialReport
+from engine.dfp.trial import GIVEN, TrialJob, TrialReport
 from engine.process import leave_with_parent
 
 __all__ = ("main",)
@@ -54,7 +54,7 @@ def main() -> int:
     return 0
 
 
-def _compare_in_time(  # noqa: PLR0913, PLR0917  (each is another thing)
+def _compare_in_time(
     out: TextIO,
     limit_s: float,
     job: TrialJob,
@@ -103,7 +103,7 @@ def _frames(job: TrialJob, chain: Chain) -> list[Arrays]:
 
 def _given(name: str) -> str:
     """Return the name that an input has in the original; see `engine.dfp.cropping`."""
-    return name.removesuffix("__given")
+    return name.removesuffix(GIVEN)
 
 
 def _compare_with_onnxruntime(
@@ -126,9 +126,7 @@ def _compare_with_onnxruntime(
     )
 
 
-def _compare_with_reference(
-    job: TrialJob, chain: Chain, frame: Arrays, found: Arrays
-) -> Parity:
+def _compare_with_reference(job: TrialJob, chain: Chain, frame: Arrays, found: Arrays) -> Parity:
     """Compare one frame with the ONNX reference evaluator."""
     try:
         model = _comparable(onnx.load_model_from_string(job.original or job.graph))

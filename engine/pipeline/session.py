@@ -76,6 +76,7 @@ class StreamSession:
         self._tensors = deque(machinery.pre.new_tensor() for _ in range(settings.queue_depth + 1))
         self._post = machinery.post
         self._is_stopping = False
+        self._is_starved = False
         self._device_error: EngineError | None = None
 
     def stop(self) -> None:
@@ -164,7 +165,15 @@ class StreamSession:
                 self._wake.clear()
 
     def _submit_waiting(self) -> None:
-        while len(self._queue) and self._tensors and self._m.channel.has_room():
+        """Submit what waits while there are tensors and room; both wake this thread again."""
+        while len(self._queue):
+            if not self._tensors:
+                self._is_starved = True
+                if not self._tensors:  # one may have come back before the flag stood
+                    return
+            self._is_starved = False
+            if not self._m.channel.has_room():
+                return
             self._submit(self._queue.take())
 
     def _submit(self, ready: FrameReady) -> None:
@@ -239,7 +248,8 @@ class StreamSession:
         self._tensors.append(flight.tensor)
         slot, flight.frame = flight.slot, _NOTHING
         self._m.driver.free(slot)
-        self._wake.wake()
+        if self._is_starved:
+            self._wake.wake()
 
     def _finish(self, results: threading.Thread, *, drain: bool) -> None:
         """End the result thread; frames that will not get a result are counted as stopped."""

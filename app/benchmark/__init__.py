@@ -1,0 +1,1 @@
+"""Measures how fast a program runs here, beside the bare library."""

@@ -1,0 +1,1 @@
+"""Finds out why Penstock does not work on a machine, one question per child process."""

@@ -1,0 +1,173 @@
+"""Cuts cubes and frames of a line camera into blocks of lines for the model."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from engine.handle._feed import block_lines, check_array
+from engine.handle._orders import Order
+from engine.handle._standard import Standardizer
+from engine.handle.errors import ArgumentError, SourceDataError
+from engine.protocol import TensorInfo
+
+__all__ = ("LineModel", "LinesFeed")
+
+Array = np.ndarray[Any, Any]
+
+
+class LineModel:
+    """How a model takes lines of spectra: (lines, samples, bands), or (spectra, bands).
+
+    Parameters
+    ----------
+    tensor : the model's only input.
+    samples : samples of a line; 0 when they vary.
+    name : what the model is called in errors.
+
+    Raises
+    ------
+    ArgumentError
+        When the model does not take such lines.
+    """
+
+    def __init__(self, tensor: TensorInfo, *, samples: int, name: str) -> None:
+        shape = tensor.shape
+        if len(shape) not in (2, 3) or not shape[-1]:
+            raise ArgumentError(
+                f"input {tensor.name!r} of model {name!r} has the shape {shape}; for spectra it is "
+                "(lines, samples, bands) or (spectra, bands), with a fixed number of bands"
+            )
+        self.bands = shape[-1]
+        self.dtype = np.dtype(tensor.dtype)
+        self.is_flat = len(shape) == 2
+        # lines per run: 0 is any number
+        self.lines = (1 if shape[0] else 0) if self.is_flat else shape[0]
+        wanted = shape[-2]
+        if wanted and samples != wanted:
+            given = f"{samples} samples" if samples else "varying numbers of samples"
+            raise ArgumentError(
+                f"model {name!r} takes lines of {wanted} samples, the data has {given}; "
+                "crop the data, or compile the model with a free axis"
+            )
+
+    def as_input(self, lines: Array) -> Array:
+        """Return standardized lines in the shape the model takes."""
+        return lines.reshape(-1, self.bands) if self.is_flat else lines
+
+    def as_lines(self, output: Array, lines: int) -> Array:
+        """Return an output with the axis of lines first."""
+        return output.reshape(lines, -1, *output.shape[1:]) if self.is_flat else output
+
+
+class LinesFeed:
+    """One cube or frame at a time, brought into the form the model takes.
+
+    Parameters
+    ----------
+    order : where lines, samples and bands are.
+    shape : size of the data, or the largest one.
+    dtype : number type of the data.
+    is_variable : smaller data is fine too.
+    model : None for a result that is the standardized data itself.
+    thread_count : threads that will ask for blocks.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        *,
+        is_variable: bool,
+        model: LineModel | None,
+        standardizer: Standardizer,
+        out_dtype: np.dtype[Any],
+        out_bands: int,
+        thread_count: int,
+    ) -> None:
+        self.lines = 0
+        self.block_count = 0
+        self._order = order
+        self._shape = shape
+        self._dtype = dtype
+        self._is_variable = is_variable
+        self._model = model
+        self._standardizer = standardizer
+        self._out_dtype = out_dtype
+        self._out_bands = out_bands
+        self._is_untouched = standardizer.is_plain and dtype == out_dtype
+        self._source: Array | None = None
+        self._step = 1
+        self._room: list[Array | None] = [None] * thread_count
+        self._check_lines(order.sizes(shape)[0])
+
+    def accept(self, source: object) -> None:
+        """Take one array.
+
+        Raises
+        ------
+        SourceDataError
+            When its dtype or shape are not what the context was made for.
+        """
+        array = check_array(source, self._dtype, "the source data")
+        if not self._fits(array.shape):
+            at_most = "at most " if self._is_variable else ""
+            raise SourceDataError(
+                f"the source data has {at_most}the shape {self._shape} {self._order}, the array "
+                f"given has {array.shape}; make another context for it"
+            )
+        lines, samples, _ = self._order.sizes(array.shape)
+        self._check_lines(lines)
+        self.lines = lines
+        line_bytes = samples * self._out_bands * self._out_dtype.itemsize
+        per_run = self._model.lines if self._model is not None else 0
+        self._step = per_run or block_lines(lines, line_bytes)
+        self.block_count = math.ceil(lines / self._step)
+        self._source = self._order.as_lines(array)
+
+    def inputs(self, block: int, thread_id: int) -> list[Array]:
+        """Return one block of lines as the model takes it."""
+        lines = self.block(block, thread_id)
+        return [lines if self._model is None else self._model.as_input(lines)]
+
+    def block(self, block: int, thread_id: int) -> Array:
+        """Return one block of standardized lines, shape (lines, samples, bands)."""
+        if self._source is None:
+            raise SourceDataError("there is no source data; call setSourceData first")
+        lines = self._source[self.place(block)]
+        if self._is_untouched and lines.flags.c_contiguous:
+            return lines
+        out = self._room_for(thread_id, lines.shape[:2])
+        self._standardizer(lines, out)
+        return out
+
+    def place(self, block: int) -> slice:
+        """Return the lines of the block."""
+        return slice(block * self._step, min(self.lines, (block + 1) * self._step))
+
+    def _room_for(self, thread_id: int, size: tuple[int, ...]) -> Array:
+        shape = (*size, self._out_bands)
+        room = self._room[thread_id]
+        if room is None or room.shape != shape:
+            room = self._room[thread_id] = np.empty(shape, self._out_dtype)
+        return room
+
+    def _fits(self, shape: tuple[int, ...]) -> bool:
+        if not self._is_variable:
+            return shape == self._shape
+        if len(shape) != len(self._shape) or 0 in shape:
+            return False
+        *largest, bands = self._order.sizes(self._shape)
+        *given, given_bands = self._order.sizes(shape)
+        return bands == given_bands and all(
+            have <= most for have, most in zip(given, largest, strict=True)
+        )
+
+    def _check_lines(self, lines: int) -> None:
+        per_run = self._model.lines if self._model is not None else 0
+        if per_run and lines % per_run:
+            raise SourceDataError(
+                f"the model takes {per_run} lines at a time, the data has {lines}; "
+                "give a multiple of it"
+            )
