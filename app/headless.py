@@ -135,7 +135,7 @@ class _Watcher:
 
     def view(self) -> Group:
         left_s = self._end - time.monotonic()
-        return live_view(self._client.snapshot, self._client.telemetry, left_s)
+        return live_view(self._client.snapshot, self._client.telemetry, left_s, self._console.width)
 
     def print_line(self) -> None:
         now = time.monotonic()

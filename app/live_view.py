@@ -9,6 +9,7 @@ from engine.protocol import STAGES, Snapshot, StreamFigures, StreamPhase, Stream
 __all__ = ("live_view", "plain_line")
 
 _BAR = 24
+_WIDE = 110
 _TIMES = "where the time goes"
 _COLORS = ("cyan", "bright_black", "blue", "yellow", "green", "magenta", "red")
 _STATES = {
@@ -20,8 +21,13 @@ _STATES = {
 }
 
 
-def live_view(snapshot: Snapshot, telemetry: Telemetry | None, seconds_left: float) -> Group:
-    """Return the table of all streams with a bar of where the time goes, and the advice."""
+def live_view(
+    snapshot: Snapshot, telemetry: Telemetry | None, seconds_left: float, width: int = 120
+) -> Group:
+    """Return the table of all streams with a bar of where the time goes, and the advice.
+
+    A terminal of less than 110 columns (`width`) does not get the column of what was found.
+    """
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("", "stream", "in", "out", "age p50", "p95", "drops", _TIMES):
         is_text = title in ("", "stream", _TIMES)
@@ -31,10 +37,13 @@ def live_view(snapshot: Snapshot, telemetry: Telemetry | None, seconds_left: flo
             no_wrap=True,
             min_width=_BAR if title == _TIMES else None,
         )
-    table.add_column("found", overflow="ellipsis", no_wrap=True)
+    is_wide = width >= _WIDE
+    if is_wide:
+        table.add_column("found", overflow="ellipsis", no_wrap=True)
     figures = {f.name: f for f in telemetry.streams} if telemetry else {}
     for stream in snapshot.streams:
-        table.add_row(*_row(stream, figures.get(stream.name, StreamFigures(stream.name))))
+        row = _row(stream, figures.get(stream.name, StreamFigures(stream.name)))
+        table.add_row(*(row if is_wide else row[:-1]))
     legend = Text("  ").join(
         Text.assemble(("■ ", color), (stage, "dim"))
         for stage, color in zip(STAGES, _COLORS, strict=True)

@@ -9,6 +9,8 @@ from engine.protocol import Report, StreamReport
 
 __all__ = ("print_report",)
 
+_LABELS_SHOWN = 5
+
 
 def print_report(report: Report, path: Path | None = None) -> None:
     """Print one row per stream, what was found, and where the report was written."""
@@ -16,12 +18,14 @@ def print_report(report: Report, path: Path | None = None) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("stream", "in", "out", "drops", "rate/s", "age p50 ms", "p95", "p99"):
         table.add_column(title, justify="left" if title == "stream" else "right", no_wrap=True)
-    table.add_column("found", no_wrap=True, overflow="ellipsis")
     for stream in report.streams:
         table.add_row(*_row(stream))
     console.print(f"{report.project}: {report.seconds:.1f} s", highlight=False)
     console.print(table)
     for stream in report.streams:
+        if stream.found:
+            found = ", ".join(list(stream.found)[:_LABELS_SHOWN])
+            console.print(f"{stream.name} found {found}", highlight=False)
         if stream.message:
             console.print(f"{stream.name}: {stream.phase}, {stream.message}", highlight=False)
     if report.recorder_problem:
@@ -31,7 +35,6 @@ def print_report(report: Report, path: Path | None = None) -> None:
 
 
 def _row(stream: StreamReport) -> tuple[str, ...]:
-    found = ", ".join(list(stream.found)[:3])
     return (
         stream.name,
         str(stream.frames_in),
@@ -41,5 +44,4 @@ def _row(stream: StreamReport) -> tuple[str, ...]:
         f"{stream.latency_ms.p50:.1f}",
         f"{stream.latency_ms.p95:.1f}",
         f"{stream.latency_ms.p99:.1f}",
-        found,
     )

@@ -19,7 +19,6 @@ from engine.errors import (
     ClosedError,
     EngineError,
     EngineTimeoutError,
-    WorkerDiedError,
     WrongStateError,
 )
 from engine.process import Deadline
@@ -29,6 +28,8 @@ __all__ = ("Feed",)
 Arrays = list[np.ndarray[Any, Any]]
 
 _BATCH = 8
+_MOST_TOKENS = 512
+"""So many are written to a pipe in one piece."""
 _HURRY_NS = 50_000
 """Freed buffers are held back for others to join them no longer than this."""
 _LOOK_EVERY_NS = 50_000_000
@@ -49,13 +50,11 @@ class Feed:
         self._copies = Copies(len(team.layout.shapes))
         self._note_words = [team.layout.note_word(slot) for slot in range(count)]
         self._returns = memoryview(bytearray((count + 1) * TOKEN_BYTES)).cast("Q")
-        self._return_bytes = self._returns.cast("B")
         self._returned = 0
         self._batch = max(1, min(_BATCH, count // 8))
         self._flushed_ns = 0
         self._look_at_ns = 0
         self._kept: dict[int, int] = {}
-        self._is_busy = False
         self._is_over = False
         self._note = b""
         self._waits = 0
@@ -76,25 +75,29 @@ class Feed:
         StopIteration : the commander has ended the run and everything was delivered.
         EngineTimeoutError : nothing came within `timeout_s`; the next call may have it.
         """
-        if self._is_busy:
+        team, inbox = self._team, self._inbox
+        if team.is_used:
             raise BusyError("another next() of this buffer is under way; use it from one thread")
-        self._is_busy = True
+        team.is_used = True
         try:
-            self._team.enter()
-            if self._inbox.result is None:  # else a call was interrupted after its work was done
+            if inbox.result is None:  # else a call was interrupted after its work was done
                 self._advance(copies, keeps, timeout_s)
-            result, self._inbox.result = self._inbox.result, None
-            return result  # type: ignore[return-value]
+            result: Any = inbox.result
+            # From here to the return assignments only, see `Inbox`.
+            self._note = result[1]
+            inbox.result = None
+            return result[0]  # type: ignore[no-any-return]
         finally:
-            self._is_busy = False
-            self._team.leave()
+            team.is_used = False
+            if team.is_ended:
+                team.close()
 
     @property
     def message(self) -> Any:  # noqa: ANN401 - the user's
         """The message of the newest data, unpickled anew each time."""
         if not self._note:
             raise WrongStateError("there is no message yet; take data with next() first")
-        return pickle.loads(self._note)
+        return pickle.loads(self._note)  # noqa: S301 - written by the commander
 
     def free(self) -> bool:
         """Give the oldest kept buffer back; False when none is kept."""
@@ -130,6 +133,11 @@ class Feed:
             commanded, inbox.delivered, buffers, self._waits, waited_s, tuple(producers)
         )
 
+    def close(self) -> None:
+        """Stop everything."""
+        self._team.stop()
+        self._copies = Copies(len(self._team.layout.shapes))
+
     # -- the work of one call
 
     def _advance(self, copies: bool, keeps: bool, timeout_s: float | None) -> None:
@@ -150,14 +158,14 @@ class Feed:
             self._fail(team.report_of(value & 0xFFFF))
         slot = value & 0xFFFF
         size = team.words[self._note_words[slot]]
-        note = bytes(team.notes[slot][:size]) if size <= NOTE_BYTES else team.slab.read_note(slot, size)
+        is_short = size <= NOTE_BYTES
+        note = bytes(team.notes[slot][:size]) if is_short else team.slab.read_note(slot, size)
         arrays = team.arrays[slot]
         if copies:
             result = [self._copies.copy(index, array) for index, array in enumerate(arrays)]
         else:
             result = [array.view() for array in arrays]
-        inbox.deliver(result)
-        self._note = note
+        inbox.deliver((result, note))
         if copies and not keeps:
             self._release_held(keeps)
         if self._returned >= self._batch or now - self._flushed_ns > _HURRY_NS:
@@ -180,15 +188,15 @@ class Feed:
 
     def _flush(self) -> None:
         """Tell the commander which buffers are free. Telling it twice does no harm."""
-        if self._returned:
-            tokens = self._return_bytes[: self._returned * TOKEN_BYTES]
+        while count := min(self._returned, _MOST_TOKENS):
+            tokens = self._returns[self._returned - count : self._returned]
             try:
                 os.write(self._team.pipes.free_writes, tokens)
             except BlockingIOError:
                 return  # the commander has plenty to read; next time
             except BrokenPipeError:
-                pass  # it has left, and its outcome is looked at elsewhere
-            self._returned = 0
+                pass  # it has left, and how is looked at elsewhere
+            self._returned -= count
 
     def _receive(self) -> None:
         """Take over what has arrived, without waiting."""
@@ -230,13 +238,10 @@ class Feed:
         self._receive()
         if inbox.broken is not None:
             self._fail(team.report_of(inbox.broken))
-        if has_news:
-            self._check_deaths()
+        for worker in sorted(team.has_seen_end):
+            if worker not in inbox.has_left and not inbox.has_reported >> worker & 1:
+                self._fail(team.death_of(worker))  # without saying goodbye, or why
         return has_news
-
-    def _check_deaths(self) -> None:
-        """Raise for a worker that ended without saying goodbye or why."""
-        ...
 
     def _check_end(self) -> None:
         inbox = self._inbox
@@ -276,6 +281,3 @@ class Feed:
             "waiting",
             frame=due,
         )
-
-
-_ = WorkerDiedError

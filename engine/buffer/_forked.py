@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from engine.buffer._commander_loop import CommanderLoop
 from engine.buffer._producer_loop import ProducerLoop
 from engine.buffer._slab import Slab
-from engine.buffer._worker import Link, Plan, run_worker
+from engine.buffer._worker import Link, Loop, Plan, run_worker
 
 __all__ = ("run_forked",)
 
@@ -30,12 +30,12 @@ def run_forked(
     foreign_fds : descriptors of the parent that this worker must not keep open.
     """
     os.dup2(stderr_fd, 2)
-    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: PTH123, SIM115
+    sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
     for fd in foreign_fds:
         os.close(fd)
     multiprocessing.current_process().daemon = False  # user code may start processes
     _reseed(plan.worker)
-    make_loop = ProducerLoop if plan.worker else CommanderLoop
+    make_loop: Callable[[Link, Any], Loop] = ProducerLoop if plan.worker else CommanderLoop
     sys.exit(run_worker(Link(plan, slab), make_loop, lambda: user))
 
 
@@ -44,6 +44,6 @@ def _reseed(worker: int) -> None:
 
     Python's own generator is seeded anew by every fork.
     """
-    state: Any = np.random.get_state()[1]  # noqa: NPY002 - it is the old generator that is copied
-    seeds = np.random.SeedSequence([*(int(number) for number in state[:16]), worker])
-    np.random.seed(seeds.generate_state(8))  # noqa: NPY002
+    state: Any = np.random.get_state(legacy=True)
+    seeds = np.random.SeedSequence([*(int(number) for number in state[1][:16]), worker])
+    np.random.seed(seeds.generate_state(8))

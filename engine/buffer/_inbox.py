@@ -23,6 +23,7 @@ class Inbox:
     ended_after : number of messages after which nothing comes, None while that is open.
     ends_badly : whether that end is the commander's failure.
     broken : a worker that gave up before it had a message, None when there is none.
+    has_reported : bits of the workers that have given up and said why.
     has_left : the workers that have said goodbye.
     """
 
@@ -40,6 +41,7 @@ class Inbox:
         self.ended_after: int | None = None
         self.ends_badly = False
         self.broken: int | None = None
+        self.has_reported = 0
         self.has_left: set[int] = set()
 
     @property
@@ -69,6 +71,8 @@ class Inbox:
     def sort(self) -> None:
         """Take over what was read."""
         while value := self._words[self._position]:
+            if value >> 60 == Kind.FAILED:
+                self.has_reported |= 1 << (value & 0xFFFF)
             if value >> 61 or not value >> 16 & 0xFFFFFFFFFFF:  # about a worker, not a message
                 self._note(value)
                 self._words[self._position] = 0
@@ -105,6 +109,7 @@ class Inbox:
         kind = kind_of(value)
         if kind == Kind.END:
             self.ends_badly = bool(slot_of(value))
+            self.has_reported |= slot_of(value)  # bit 0 is the commander's
             self.ended_after = sequence_of(value)
         elif kind == Kind.FAILED:
             self.broken = slot_of(value)

@@ -92,8 +92,8 @@ class ProducerLoop:
         link = self._link
         size = link.words[self._note_words[slot]]
         if size <= NOTE_BYTES:
-            return pickle.loads(self._notes[slot][:size])
-        return pickle.loads(link.slab.read_note(slot, size))
+            return pickle.loads(self._notes[slot][:size])  # noqa: S301 - written by the commander
+        return pickle.loads(link.slab.read_note(slot, size))  # noqa: S301 - as above
 
     def _make(self, message: Any, slot: int) -> None:  # noqa: ANN401 - the user's
         store(self._producer.create_data(message=message), self._places[slot], self._casting)

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import process, resource_tracker, spawn
@@ -71,7 +71,7 @@ class _InheritedFd:
 def _pickling() -> Iterator[_Spawning]:
     spawning = _Spawning()
     before = get_spawning_popen()
-    set_spawning_popen(spawning)
+    set_spawning_popen(spawning)  # type: ignore[arg-type]
     try:
         yield spawning
     finally:
@@ -102,7 +102,7 @@ def spawn_worker(plan: Plan, user: PickledUser, stderr: StderrPipe) -> Spawned:
     if b"__main__" not in user.data and b"__mp_main__" not in user.data:
         preparation.pop("init_main_from_name", None)  # then the main program need not run there
         preparation.pop("init_main_from_path", None)
-    tracker = resource_tracker._resource_tracker  # type: ignore[attr-defined]  # noqa: SLF001
+    tracker = resource_tracker._resource_tracker  # noqa: SLF001
     tracker_fd = getattr(tracker, "_fd", None)  # shared when there is one, never started for us
     environment = {name: os.environ.get(name) for name in _ENVIRONMENT}
     payload = Payload(plan, preparation, environment, user.data, tracker_fd)
@@ -145,7 +145,10 @@ def _worker_environment() -> dict[str, str]:
 
 
 def fork_worker(
-    context: BaseContext, role: str, target: Any, arguments: Sequence[Any]  # noqa: ANN401
+    context: BaseContext,
+    role: str,
+    target: Callable[..., object],
+    arguments: Sequence[Any],
 ) -> Forked:
     """Start a worker as a copy of this process that calls ``target(*arguments)``."""
     started: process.BaseProcess = context.Process(  # type: ignore[attr-defined]
@@ -154,7 +157,9 @@ def fork_worker(
     try:
         started.start()
     except OSError as error:
-        raise WorkerDiedError(f"{role} could not be started: {error.strerror}", role=role) from error
+        raise WorkerDiedError(
+            f"{role} could not be started: {error.strerror}", role=role
+        ) from error
     return Forked(started)
 
 
@@ -166,4 +171,3 @@ def without_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-

@@ -47,7 +47,9 @@ class Team:
     ----------
     slab, layout, words, arrays, notes, pipes : for the consumer.
     workers : all processes, the commander first.
+    is_used : the consumer is at work; what `stop` leaves open then, `close` closes after it.
     is_stopping : no more data are handed out from here on.
+    is_ended : all processes have ended.
     failure : why it was stopped, None when the user did.
     """
 
@@ -60,8 +62,8 @@ class Team:
         self.has_seen_end: set[int] = set()
         self._info = info
         self._pid = os.getpid()
-        self._is_used = False
-        self._is_ended = False
+        self.is_used = False
+        self.is_ended = False
         self._depth = 0
         self._stop_lock = threading.RLock()
         self.layout = Layout.of(info, system.cpus)
@@ -152,9 +154,9 @@ class Team:
                 self.poll.unregister(fd)
                 worker.stderr.close()
             if (fd := worker.sentinel_fd) in events and worker.poll() is not None:
-                self.poll.unregister(fd)
-                self.has_seen_end.add(worker.worker)
                 has_news = True
+                self.has_seen_end.add(worker.worker)
+                self.poll.unregister(fd)
         return has_news
 
     def report_of(self, worker: int) -> EngineError:
@@ -173,16 +175,6 @@ class Team:
 
     # -- stopping
 
-    def enter(self) -> None:
-        """Begin to use the pipes; `stop` then leaves their closing to `leave`."""
-        self._is_used = True
-
-    def leave(self) -> None:
-        """End using the pipes."""
-        self._is_used = False
-        if self._is_ended:
-            self._close()
-
     def stop(self, failure: EngineError | None = None) -> None:
         """End all processes and release everything. Safe to call twice, and within itself."""
         if os.getpid() != self._pid:
@@ -198,10 +190,10 @@ class Team:
             finally:
                 self._depth -= 1
             if not self._depth:
-                self._is_ended = True
+                self.is_ended = True
                 let_go(self)
-                if not self._is_used:
-                    self._close()
+                if not self.is_used:
+                    self.close()
 
     def disown(self) -> None:
         """Forget everything: this is a forked copy of the process it belongs to."""
@@ -248,7 +240,8 @@ class Team:
             running = [worker for worker in running if worker.poll() is None]
         return running
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Release everything, after `stop`. Safe to call twice."""
         for worker in self.workers:
             if worker.poll() is not None:
                 worker.close()

@@ -129,7 +129,7 @@ class Loop(Protocol):
         ...
 
 
-def run_worker(link: Link, make_loop: Callable[[Any], Loop], user: Callable[[], Any]) -> int:
+def run_worker(link: Link, make_loop: Callable[[Link, Any], Loop], user: Callable[[], Any]) -> int:
     """Do a worker's whole life in its own process, and return the exit code.
 
     Parameters
@@ -138,7 +138,7 @@ def run_worker(link: Link, make_loop: Callable[[Any], Loop], user: Callable[[], 
     """
     _settle(link.plan.parent_pid)
     try:
-        loop = make_loop(user())
+        loop = make_loop(link, user())
         link.enter(Phase.BUILDING, "build()")
         loop.build()
         link.enter(Phase.WORKING, "its work")
@@ -146,8 +146,10 @@ def run_worker(link: Link, make_loop: Callable[[Any], Loop], user: Callable[[], 
         link.enter(Phase.LEAVING, "its end")
         link.tell(Kind.LEFT, 1, link.plan.worker)
     except PartnerGoneError:  # that process's end is the story, not ours
+        with suppress(PartnerGoneError):
+            link.tell(Kind.LEFT, 1, link.plan.worker)
         return _GAVE_UP
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - the outermost function of a process
         with suppress(PartnerGoneError, OSError):
             link.report(error)
         return _GAVE_UP

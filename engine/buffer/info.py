@@ -129,6 +129,7 @@ def _checked_dtypes(dtype: Any, length: int) -> tuple[DType, ...]:  # noqa: ANN4
 
 def _checked_dtype(dtype: Any) -> DType:  # noqa: ANN401
     try:
-        return np.dtype(dtype)
+        checked: DType = np.dtype(dtype)
     except TypeError as error:
         raise InvalidArgumentError(f"{dtype!r} is not a dtype") from error
+    return checked

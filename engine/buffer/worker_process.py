@@ -3,6 +3,7 @@
 import os
 import pickle
 import sys
+from collections.abc import Callable
 from multiprocessing import process, resource_tracker, spawn
 from typing import Any
 
@@ -10,7 +11,7 @@ from engine.buffer._commander_loop import CommanderLoop
 from engine.buffer._producer_loop import ProducerLoop
 from engine.buffer._slab import Slab
 from engine.buffer._starting import Payload
-from engine.buffer._worker import Link, run_worker
+from engine.buffer._worker import Link, Loop, run_worker
 
 __all__ = ("main",)
 
@@ -18,18 +19,18 @@ __all__ = ("main",)
 def main() -> int:
     """Read what the parent wrote down, and be a worker."""
     fd = int(sys.argv[1])
-    payload: Payload = pickle.loads(_read_all(fd))
+    payload: Payload = pickle.loads(_read_all(fd))  # noqa: S301 - our parent wrote it
     os.close(fd)
     for name, value in payload.environment.items():  # as the parent's, not as ours was started
         os.environ.pop(name, None)
         if value is not None:
             os.environ[name] = value
     if payload.tracker_fd is not None:
-        tracker: Any = resource_tracker._resource_tracker  # type: ignore[attr-defined]  # noqa: SLF001
+        tracker: Any = resource_tracker._resource_tracker  # noqa: SLF001
         tracker._fd = payload.tracker_fd  # noqa: SLF001 - as multiprocessing does it
     plan = payload.plan
     slab = Slab(plan.slab_fd, plan.layout.size_bytes)
-    make_loop = ProducerLoop if plan.worker else CommanderLoop
+    make_loop: Callable[[Link, Any], Loop] = ProducerLoop if plan.worker else CommanderLoop
     link = Link(plan, slab)
     return run_worker(link, make_loop, lambda: _user(payload, link))
 
@@ -42,7 +43,7 @@ def _user(payload: Payload, link: Link) -> Any:  # noqa: ANN401 - the user's
     try:
         spawn.prepare(payload.preparation)
         link.doing = "unpickling"
-        return pickle.loads(payload.user)
+        return pickle.loads(payload.user)  # noqa: S301 - our parent wrote it
     finally:
         del current._inheriting  # noqa: SLF001
 

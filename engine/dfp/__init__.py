@@ -4,6 +4,7 @@ from engine.dfp.compiler import STAGES, Progress, compile_models
 from engine.dfp.container import Dfp, DfpSource
 from engine.dfp.description import describe
 from engine.dfp.genuine import GenuinePort, GenuineProgram, packed_bytes
+from engine.dfp.int8 import Int8Settings
 from engine.dfp.labels import read_labels
 from engine.dfp.manifest import (
     FORMAT,
@@ -21,14 +22,17 @@ from engine.dfp.settings import CompileSettings, load_compile_settings
 from engine.dfp.writer import pack_dfp, write_dfp
 
 __all__ = (
-    "CompileSettings",
     "DEFAULT_MIN_COSINE",
+    "FORMAT",
+    "MANIFEST_MEMBER",
+    "STAGES",
+    "VERSION",
+    "CompileSettings",
     "Dfp",
     "DfpSource",
-    "FORMAT",
     "GenuinePort",
     "GenuineProgram",
-    "MANIFEST_MEMBER",
+    "Int8Settings",
     "Manifest",
     "MemberInfo",
     "ModelEntry",
@@ -36,12 +40,10 @@ __all__ = (
     "OutputParity",
     "Parity",
     "Progress",
-    "STAGES",
-    "VERSION",
     "compile_models",
     "describe",
-    "load_compile_settings",
     "device_shape",
+    "load_compile_settings",
     "pack_dfp",
     "packed_bytes",
     "read_labels",

@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.config import PostSettings, PreSettings, Task
 from engine.dfp.container import Dfp, DfpSource
 from engine.dfp.genuine import GenuineProgram
+from engine.dfp.int8 import Int8Settings
 from engine.dfp.manifest import ModelEntry
 from engine.dfp.model_source import COMPARE_LIMIT_S, CompleteSource, ModelSource, refuse_name
 from engine.dfp.parity import DEFAULT_MIN_COSINE
-from engine.dfp.quantization import Int8Settings
 from engine.dfp.saving import save_dfp
 from engine.dfp.writer import pack_dfp
 from engine.errors import InvalidArgumentError, ProgramCompileError
@@ -103,19 +104,13 @@ def compile_models(  # noqa: PLR0913  (keywords with defaults; each is one choic
     drafts = _each("shapes", drafts, lambda draft: steps.fix_draft(draft, shapes), tell)
     if template is not None or autocrop or any(one.inputs or one.outputs for one in sources):
         numbered = list(enumerate(drafts))
-        drafts = _each(
-            "crop",
-            numbered,
-            lambda one: steps.crop_draft(
-                one[1], is_automatic=autocrop, like=template, index=one[0]
-            ),
-            tell,
-        )
+        crop = partial(steps.crop_numbered, is_automatic=autocrop, like=template)
+        drafts = _each("crop", numbered, crop, tell)
     checked = _each("check", drafts, steps.check_draft, tell)
     if int8 is not None:
         checked = _each("quantize", checked, lambda c: steps.quantize_checked(c, int8), tell)
     checked = _each(
-        "trial", checked, lambda one: steps.try_draft(one, compare_limit_s, min_cosine), tell
+        "trial", checked, lambda c: steps.try_draft(c, compare_limit_s, min_cosine), tell
     )
     entries: list[ModelEntry] = []
     graphs: dict[str, bytes] = {}

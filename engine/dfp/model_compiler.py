@@ -16,13 +16,14 @@ from engine.dfp.cropping import crop_model
 from engine.dfp.foreign_models import shapes_by_name, to_onnx
 from engine.dfp.genuine import GenuineProgram
 from engine.dfp.graph_cut import GraphView
+from engine.dfp.int8 import Int8Settings
 from engine.dfp.labels import labels_from_metadata
 from engine.dfp.manifest import ModelEntry
 from engine.dfp.model_source import CompleteSource
 from engine.dfp.onnx_file import check_model, limit_versions, read_model, serialize
 from engine.dfp.parity import Parity
 from engine.dfp.port_map import find_ports, rename_tensors
-from engine.dfp.quantization import Int8Settings, quantize_model
+from engine.dfp.quantization import quantize_model
 from engine.dfp.shapes import check_names, fix_shapes, is_text, real_inputs
 from engine.dfp.tensors import describe_inputs, describe_outputs
 from engine.dfp.trial import TrialJob, try_model
@@ -33,7 +34,7 @@ __all__ = (
     "CheckedModel",
     "Draft",
     "check_draft",
-    "crop_draft",
+    "crop_numbered",
     "fix_draft",
     "quantize_checked",
     "read_draft",
@@ -135,17 +136,18 @@ def fix_draft(draft: Draft, shapes: Mapping[str, Sequence[int]]) -> Draft:
     return dataclasses.replace(draft, model=model, original=original)
 
 
-def crop_draft(
-    draft: Draft, *, is_automatic: bool = False, like: GenuineProgram | None = None, index: int = 0
+def crop_numbered(
+    numbered: tuple[int, Draft], *, is_automatic: bool, like: GenuineProgram | None
 ) -> Draft:
-    """Cut off what the host is to do, and give it the ports of another program.
+    """Cut off what the host is to do, and give the model the ports of another program.
 
     Parameters
     ----------
+    numbered : number of the model in the program, and the model.
     is_automatic : whether to look for the places to cut where none are given.
-    like : a program whose ports this model gets.
-    index : number of the model in that program.
+    like : a program whose ports the model of that number gets.
     """
+    index, draft = numbered
     source, whole = draft.source, draft.model
     inputs, outputs = source.inputs, source.outputs
     if like is None and not (inputs or outputs or is_automatic):

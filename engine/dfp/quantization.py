@@ -8,31 +8,13 @@ from pathlib import Path
 import msgspec
 
 from engine.dfp.calibration import Frames, pack_frames
+from engine.dfp.int8 import Int8Settings
 from engine.errors import ProgramCompileError
 from engine.process import Outcome, python_command
 
-__all__ = ("Int8Settings", "QuantizationJob", "quantize_model")
+__all__ = ("QuantizationJob", "quantize_model")
 
 _RUN_LIMIT_S = 3600.0
-
-
-class Int8Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a model is quantized to INT8.
-
-    Attributes
-    ----------
-    is_per_channel : whether each output channel of a weight has a scale of its own.
-    method : how ranges follow from the calibration data: "minmax", "entropy" or "percentile".
-    excluded : names of nodes that stay float.
-    """
-
-    is_per_channel: bool = True
-    method: str = "minmax"
-    excluded: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.method not in ("minmax", "entropy", "percentile"):
-            raise ValueError(f"method is minmax, entropy or percentile, not {self.method!r}")
 
 
 class QuantizationJob(msgspec.Struct, frozen=True):

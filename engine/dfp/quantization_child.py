@@ -17,7 +17,8 @@ import onnxruntime
 
 from engine.dfp.calibration import unpack_frames
 from engine.dfp.host_runtime import Chain, UnusableError, words_of
-from engine.dfp.quantization import Int8Settings, QuantizationJob
+from engine.dfp.int8 import Int8Settings
+from engine.dfp.quantization import QuantizationJob
 from engine.dfp.trial import GIVEN
 from engine.process import leave_with_parent
 

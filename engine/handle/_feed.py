@@ -38,6 +38,10 @@ class Feed(Protocol):
         """Return the inputs of one block; they may be reused when the thread makes its next."""
         ...
 
+    def results(self, block: int, outputs: list[Array]) -> list[Array]:
+        """Return a block's outputs as they are to be kept."""
+        ...
+
     def place(self, block: int) -> slice | None:
         """Return where the block's results belong; None when they are the whole result."""
         ...
@@ -109,6 +113,11 @@ class TensorFeed:
             return [np.ascontiguousarray(array) for array in self._arrays]
         place = self.place(block)
         return [np.ascontiguousarray(array[place]) for array in self._arrays]
+
+    def results(self, block: int, outputs: list[Array]) -> list[Array]:
+        """Return the outputs as they are."""
+        del block
+        return outputs
 
     def place(self, block: int) -> slice | None:
         """Return the block's part of the batch."""

@@ -1,6 +1,8 @@
 """Cuts cubes and frames of a line camera into blocks of lines for the model."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from engine.handle._standard import Standardizer
 from engine.handle.errors import ArgumentError, SourceDataError
 from engine.protocol import TensorInfo
 
-__all__ = ("LineModel", "LinesFeed")
+__all__ = ("DataForm", "LineModel", "LinesFeed")
 
 Array = np.ndarray[Any, Any]
 
@@ -21,7 +23,7 @@ class LineModel:
 
     Parameters
     ----------
-    tensor : the model's only input.
+    inputs, outputs : the model's tensors; it has one input.
     samples : samples of a line; 0 when they vary.
     name : what the model is called in errors.
 
@@ -31,8 +33,20 @@ class LineModel:
         When the model does not take such lines.
     """
 
-    def __init__(self, tensor: TensorInfo, *, samples: int, name: str) -> None:
+    def __init__(
+        self,
+        inputs: Sequence[TensorInfo],
+        outputs: Sequence[TensorInfo],
+        *,
+        samples: int,
+        name: str,
+    ) -> None:
+        tensor = inputs[0]
         shape = tensor.shape
+        if len(inputs) != 1:
+            raise ArgumentError(
+                f"model {name!r} has {len(inputs)} inputs; a model for spectra has one"
+            )
         if len(shape) not in (2, 3) or not shape[-1]:
             raise ArgumentError(
                 f"input {tensor.name!r} of model {name!r} has the shape {shape}; for spectra it is "
@@ -43,7 +57,13 @@ class LineModel:
         self.is_flat = len(shape) == 2
         # lines per run: 0 is any number
         self.lines = (1 if shape[0] else 0) if self.is_flat else shape[0]
-        wanted = shape[-2]
+        for output in outputs:
+            if not output.shape or output.shape[0] != shape[0]:
+                raise ArgumentError(
+                    f"output {output.name!r} of model {name!r} has the shape {output.shape}; its "
+                    f"first axis has to be that of the input, {shape}, to be cut into lines"
+                )
+        wanted = shape[-2] if not self.is_flat else shape[0]
         if wanted and samples != wanted:
             given = f"{samples} samples" if samples else "varying numbers of samples"
             raise ArgumentError(
@@ -60,47 +80,80 @@ class LineModel:
         return output.reshape(lines, -1, *output.shape[1:]) if self.is_flat else output
 
 
+@dataclass(frozen=True)
+class DataForm:
+    """What the caller's data looks like.
+
+    Attributes
+    ----------
+    order : where lines, samples and bands are.
+    shape : size of the data, the largest one when `is_variable`.
+    dtype : number type.
+    is_variable : smaller data is fine too.
+    """
+
+    order: Order
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    is_variable: bool = False
+
+    def check(self, source: object) -> Array:
+        """Return an array that has this form.
+
+        Raises
+        ------
+        SourceDataError
+            When it does not.
+        """
+        array = check_array(source, self.dtype, "the source data")
+        if not self._fits(array.shape):
+            at_most = "at most " if self.is_variable else ""
+            raise SourceDataError(
+                f"the source data has {at_most}the shape {self.shape} {self.order}, the array "
+                f"given has {array.shape}; make another context for it"
+            )
+        return array
+
+    def _fits(self, shape: tuple[int, ...]) -> bool:
+        if not self.is_variable:
+            return shape == self.shape
+        if len(shape) != len(self.shape) or 0 in shape:
+            return False
+        *largest, bands = self.order.sizes(self.shape)
+        *given, given_bands = self.order.sizes(shape)
+        return bands == given_bands and all(
+            have <= most for have, most in zip(given, largest, strict=True)
+        )
+
+
 class LinesFeed:
     """One cube or frame at a time, brought into the form the model takes.
 
     Parameters
     ----------
-    order : where lines, samples and bands are.
-    shape : size of the data, or the largest one.
-    dtype : number type of the data.
-    is_variable : smaller data is fine too.
+    form : what the data looks like.
     model : None for a result that is the standardized data itself.
     thread_count : threads that will ask for blocks.
     """
 
     def __init__(
         self,
-        order: Order,
-        shape: tuple[int, ...],
-        dtype: np.dtype[Any],
-        *,
-        is_variable: bool,
-        model: LineModel | None,
+        form: DataForm,
         standardizer: Standardizer,
-        out_dtype: np.dtype[Any],
-        out_bands: int,
+        *,
+        model: LineModel | None,
         thread_count: int,
     ) -> None:
         self.lines = 0
         self.block_count = 0
-        self._order = order
-        self._shape = shape
-        self._dtype = dtype
-        self._is_variable = is_variable
+        self._form = form
         self._model = model
         self._standardizer = standardizer
-        self._out_dtype = out_dtype
-        self._out_bands = out_bands
-        self._is_untouched = standardizer.is_plain and dtype == out_dtype
+        self._is_untouched = standardizer.is_plain and form.dtype == standardizer.dtype
         self._source: Array | None = None
         self._step = 1
         self._room: list[Array | None] = [None] * thread_count
-        self._check_lines(order.sizes(shape)[0])
+        self._check_lines(form.order.sizes(form.shape)[0])
 
     def accept(self, source: object) -> None:
         """Take one array.
@@ -110,21 +163,15 @@ class LinesFeed:
         SourceDataError
             When its dtype or shape are not what the context was made for.
         """
-        array = check_array(source, self._dtype, "the source data")
-        if not self._fits(array.shape):
-            at_most = "at most " if self._is_variable else ""
-            raise SourceDataError(
-                f"the source data has {at_most}the shape {self._shape} {self._order}, the array "
-                f"given has {array.shape}; make another context for it"
-            )
-        lines, samples, _ = self._order.sizes(array.shape)
+        array = self._form.check(source)
+        lines, samples, _ = self._form.order.sizes(array.shape)
         self._check_lines(lines)
         self.lines = lines
-        line_bytes = samples * self._out_bands * self._out_dtype.itemsize
+        line_bytes = samples * self._standardizer.bands * self._standardizer.dtype.itemsize
         per_run = self._model.lines if self._model is not None else 0
         self._step = per_run or block_lines(lines, line_bytes)
         self.block_count = math.ceil(lines / self._step)
-        self._source = self._order.as_lines(array)
+        self._source = self._form.order.as_lines(array)
 
     def inputs(self, block: int, thread_id: int) -> list[Array]:
         """Return one block of lines as the model takes it."""
@@ -142,27 +189,24 @@ class LinesFeed:
         self._standardizer(lines, out)
         return out
 
+    def results(self, block: int, outputs: list[Array]) -> list[Array]:
+        """Return a block's outputs with the axis of lines first."""
+        if self._model is None:
+            return outputs
+        place = self.place(block)
+        lines = place.stop - place.start
+        return [self._model.as_lines(output, lines) for output in outputs]
+
     def place(self, block: int) -> slice:
         """Return the lines of the block."""
         return slice(block * self._step, min(self.lines, (block + 1) * self._step))
 
     def _room_for(self, thread_id: int, size: tuple[int, ...]) -> Array:
-        shape = (*size, self._out_bands)
+        shape = (*size, self._standardizer.bands)
         room = self._room[thread_id]
         if room is None or room.shape != shape:
-            room = self._room[thread_id] = np.empty(shape, self._out_dtype)
+            room = self._room[thread_id] = np.empty(shape, self._standardizer.dtype)
         return room
-
-    def _fits(self, shape: tuple[int, ...]) -> bool:
-        if not self._is_variable:
-            return shape == self._shape
-        if len(shape) != len(self._shape) or 0 in shape:
-            return False
-        *largest, bands = self._order.sizes(self._shape)
-        *given, given_bands = self._order.sizes(shape)
-        return bands == given_bands and all(
-            have <= most for have, most in zip(given, largest, strict=True)
-        )
 
     def _check_lines(self, lines: int) -> None:
         per_run = self._model.lines if self._model is not None else 0

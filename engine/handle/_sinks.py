@@ -105,7 +105,7 @@ class Sinks:
         with self._lock:
             if self._is_shaped:
                 return
-            kept = self._arrays or [None] * len(outputs)
+            kept: list[Array | None] = [*self._arrays] or [None] * len(outputs)
             self._arrays = [
                 _room(old, _whole(place, output, self._lines), output.dtype)
                 for old, output in zip(kept, outputs, strict=True)

@@ -52,6 +52,7 @@ class Standardizer:
 
     Attributes
     ----------
+    dtype, bands : of the result.
     is_plain : only the number type changes.
     invalid_count : places where white and dark reference are equal; the values there are NaN.
 
@@ -79,7 +80,8 @@ class Standardizer:
         self._is_to_absorbance = target is ValueType.Absorbance and source is not target
         self._is_from_absorbance = source is ValueType.Absorbance and source is not target
         self._interpolation = interpolation
-        self._dtype = dtype
+        self.dtype = dtype
+        self.bands = bands
         is_halved = dtype == np.float16  # too coarse to count in
         self._work = np.dtype(np.float32 if is_halved else dtype)
         self._dark: Array | None = None

@@ -39,7 +39,9 @@ def test_a_model_becomes_a_program_that_onnxruntime_runs(make_model: Make, tmp_p
     ]
     assert model.parity.max_difference == 0.0
     assert 1.0 < model.parity.max_magnitude <= 2.0
-    assert [stage for stage, fraction in stages if fraction == 1.0] == list(STAGES)
+    assert [stage for stage, fraction in stages if fraction == 1.0] == [
+        stage for stage in STAGES if stage not in ("crop", "quantize")
+    ]
     image = np.ones((1, 3, 4, 4), np.float32)
     session = onnxruntime.InferenceSession(dfp.graph(), providers=["CPUExecutionProvider"])
     assert (session.run(None, {"image": image})[0] == 2.0).all()
