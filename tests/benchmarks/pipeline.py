@@ -1,6 +1,6 @@
 """One stream through the whole pipeline against a bare onnxruntime loop doing the same work.
 
-Both see the same pan-and-zoom frames, use one execution thread, and do the same pre- and
+Both see the same test pattern frames, use one execution thread, and do the same pre- and
 post-processing. The bare loop has its frames in memory already; the pipeline gets them from a
 driver process through shared memory, and counts, times and orders every frame. Rounds alternate.
 """
@@ -45,8 +45,8 @@ def run(rounds: int) -> list[Row]:
 
 def sample_frames(count: int = 40) -> tuple[list[np.ndarray], FrameFormat]:
     """Take frames from the driver the pipeline uses."""
-    entry = DriverCatalog().get("pan-zoom")
-    source = {**SOURCE, "path": str(resource_path("demo/media/street"))}
+    entry = DriverCatalog().get("pattern")
+    source = dict(SOURCE)
     driver = DriverProcess(entry, source, stream="bench", hold_back=True)
     frames: list[np.ndarray] = []
     try:
@@ -85,8 +85,8 @@ def bare_rate(path: Path, frames: list[np.ndarray], frame_format: FrameFormat) -
 
 def pipeline_rate(path: Path, *, lanes: int) -> float:
     """Results per second of one stream in an engine service."""
-    source = {**SOURCE, "path": str(resource_path("demo/media/street"))}
-    stream = StreamSettings("bench", "program", "pan-zoom", source, policy=Policy.BLOCK)
+    source = dict(SOURCE)
+    stream = StreamSettings("bench", "program", "pattern", source, policy=Policy.BLOCK)
     project = Project(
         engine=EngineSettings(lanes=lanes),
         programs=(ProgramSettings("program", str(path)),),

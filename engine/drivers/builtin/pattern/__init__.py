@@ -1,0 +1,3 @@
+"""A test pattern whose truth is known."""
+
+__all__ = ()
