@@ -14,6 +14,7 @@ _HOMES = {
     "SyncAccl": "engine.accelerator",
     "Dfp": "engine.dfp",
     "EngineClient": "engine.client",
+    "NeuralCompiler": "engine.dfp",
     "EngineError": "engine.errors",
     "Project": "engine.config",
     "load_project": "engine.config",

@@ -83,7 +83,7 @@ def _descriptors() -> set[str]:
         kinds.append("anon_inode:[eventfd]")
     for entry in Path("/proc/self/fd").iterdir():
         try:
-            target = os.readlink(entry)
+            target = str(entry.readlink())
         except OSError:
             continue
         if target.startswith(tuple(kinds)) or "pidfd" in target:

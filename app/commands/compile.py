@@ -1,17 +1,24 @@
 """`penstock compile`: makes a program (DFP) from ONNX models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from app.commands import _compile_options as options
 from app.commands.inspect import show_program
-from engine.config import Task
-from engine.dfp import CompileSettings, compile_models, load_compile_settings, read_labels
+from engine.dfp import (
+    DEFAULT_MIN_COSINE,
+    CompileSettings,
+    Int8Settings,
+    ModelSource,
+    compile_models,
+    load_compile_settings,
+    names_per_model,
+    read_labels,
+)
 from engine.dfp import Progress as ProgressCallback
 from engine.errors import InvalidArgumentError
 
@@ -20,49 +27,39 @@ __all__ = ("compile_command",)
 _STAGE_TEXTS = {
     "read": "Reading the model",
     "shapes": "Fixing shapes",
+    "crop": "Cutting it into parts",
     "check": "Checking the model",
-    "trial": "Running it once and comparing",
+    "quantize": "Quantizing to INT8",
+    "trial": "Running it and comparing",
     "write": "Writing the program",
 }
 
 
 def compile_command(
-    models: Annotated[
-        list[Path], typer.Argument(metavar="MODEL...", help="ONNX files; one program is made.")
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="The DFP to write; default: the model's name here."),
-    ] = None,
-    name: Annotated[str, typer.Option(help="Name of the program; default: the model's.")] = "",
-    task: Annotated[
-        Task | None, typer.Option(help="What the results are; default: tensor, nothing is drawn.")
-    ] = None,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=SIZES",
-            help="Shape of an input that has none, like input=1,3,224,224; repeatable.",
-        ),
-    ] = None,
-    labels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Names of the classes, one per line.")
-    ] = None,
-    settings: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="TOML with name, task, labels and tables shapes, pre, post."
-        ),
-    ] = None,
+    models: options.Models,
+    output: options.Output = None,
+    name: options.Name = "",
+    task: options.TaskName = None,
+    shape: options.Shapes = None,
+    labels: options.Labels = None,
+    settings: options.Settings = None,
+    inputs: options.Inputs = "",
+    outputs: options.Outputs = "",
+    autocrop: options.Autocrop = False,
+    int8: options.Int8 = False,
+    calibration: options.Calibration = None,
+    min_cosine: options.MinCosine = DEFAULT_MIN_COSINE,
+    like: options.Like = None,
 ) -> None:
     """Compile ONNX models into a program (DFP); options win over the settings file."""
     chosen = CompileSettings() if settings is None else load_compile_settings(settings)
     given_labels = chosen.labels if labels is None else read_labels(labels)
     shapes = dict(chosen.shapes) | dict(parse_shape(text) for text in shape or ())
     target = output or Path(f"{models[0].stem}.dfp")
+    sources = model_sources(models, inputs=inputs, outputs=outputs, calibration=calibration or ())
     with _progress_bars() as tell:
         program = compile_models(
-            models,
+            sources,
             output=target,
             name=name or chosen.name,
             task=task or chosen.task,
@@ -71,8 +68,36 @@ def compile_command(
             labels=given_labels,
             input_shapes=shapes,
             progress=tell,
+            autocrop=autocrop,
+            int8=Int8Settings() if int8 else None,
+            min_cosine=min_cosine,
+            like=like,
         )
     show_program(program)
+
+
+def model_sources(
+    models: Sequence[Path], *, inputs: str, outputs: str, calibration: Sequence[Path]
+) -> list[ModelSource]:
+    """Return each model with the places where it is cut and its frames.
+
+    Raises
+    ------
+    InvalidArgumentError
+        When something is given for another number of models than there are.
+    """
+    begins = names_per_model("--inputs", inputs, len(models))
+    ends = names_per_model("--outputs", outputs, len(models))
+    if calibration and len(calibration) != len(models):
+        raise InvalidArgumentError(
+            f"--calibration is given {len(calibration)} times for {len(models)} models; "
+            "give it once for each, in their order"
+        )
+    frames: Sequence[Path | None] = calibration or [None] * len(models)
+    return [
+        ModelSource(model, inputs=begin, outputs=end, calibration=data)
+        for model, begin, end, data in zip(models, begins, ends, frames, strict=True)
+    ]
 
 
 def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:

@@ -15,6 +15,8 @@ from engine.dfp.manifest import (
     ModelEntry,
 )
 from engine.dfp.model_source import ModelSource
+from engine.dfp.neural_compiler import NeuralCompiler
+from engine.dfp.neural_options import names_per_model
 from engine.dfp.parity import DEFAULT_MIN_COSINE, OutputParity, Parity
 from engine.dfp.published import device_shape
 from engine.dfp.saving import save_dfp
@@ -37,6 +39,7 @@ __all__ = (
     "MemberInfo",
     "ModelEntry",
     "ModelSource",
+    "NeuralCompiler",
     "OutputParity",
     "Parity",
     "Progress",
@@ -44,6 +47,7 @@ __all__ = (
     "describe",
     "device_shape",
     "load_compile_settings",
+    "names_per_model",
     "pack_dfp",
     "packed_bytes",
     "read_labels",

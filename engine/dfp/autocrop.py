@@ -90,6 +90,7 @@ def find_crop(view: GraphView) -> Crop:
     head = before - _spread(heavy, _readers(view))
     if any(view.maker[name] in head for name in view.outputs):
         head = set()  # a result of the head would be lost between the parts
+    head -= _scales_in_front(view, head)
     post = _tail(view, dynamic - before)
     crossing = {index for index in post if _reads_around(view, index, head)}
     post -= _spread(crossing, lambda index: _makers(view, index))
@@ -103,6 +104,17 @@ def _tail(view: GraphView, light: set[int]) -> set[int]:
     if all(view.nodes[index].op_type in _TRIVIAL for index in tail):
         return set()
     return tail
+
+
+def _scales_in_front(view: GraphView, head: set[int]) -> set[int]:
+    """Return the dequantizers at the end of the head: operators behind them are fused with them."""
+    readers = _readers(view)
+    found: set[int] = set()
+    for index in sorted(head, reverse=True):
+        is_last = all(reader not in head or reader in found for reader in readers(index))
+        if is_last and view.nodes[index].op_type == "DequantizeLinear":
+            found.add(index)
+    return found
 
 
 def _reads_around(view: GraphView, index: int, head: set[int]) -> bool:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,12 +80,12 @@ def unpack_frames(data: bytes) -> Frames:
 
 def _load(path: Path) -> Array | dict[str, Array]:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        with path.open("rb") as file:  # NumPy leaves a broken file open
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
+            return {name: loaded[name] for name in loaded.files}
+    except (OSError, ValueError, EOFError, SyntaxError, zipfile.BadZipFile) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else None
         raise InvalidArgumentError(
             f"calibration file {path} cannot be read: "

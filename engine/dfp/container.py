@@ -101,7 +101,7 @@ class Dfp:
         genuine = self.genuine
         if genuine is None:
             return ""
-        made_from = ", ".join(repr(name[:200]) for name in genuine.models[:3]) or "a model"
+        made_from = ", ".join(repr(name[-80:]) for name in genuine.models[:3]) or "a model"
         return (
             f"{self.source} is a DFP of format version {genuine.version} for MemryX hardware "
             f"({genuine.chip_generation}, {genuine.num_chips} chips), made from {made_from}; "

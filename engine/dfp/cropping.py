@@ -39,8 +39,11 @@ def crop_model(view: GraphView, inputs: Sequence[str], outputs: Sequence[str]) -
     ProgramCompileError
         When a tensor is not there, or the parts need more tensors than those.
     """
-    begin = tuple(dict.fromkeys(view.tensor(name) for name in inputs)) or view.inputs
     end = tuple(dict.fromkeys(view.tensor(name) for name in outputs)) or view.outputs
+    begin = tuple(dict.fromkeys(view.tensor(name) for name in inputs))
+    if not begin:
+        _, needed = view.behind(end, ())
+        begin = tuple(name for name in view.inputs if name in needed)
     main = _main_nodes(view, begin, end)
     return Parts(
         _make_pre(view, begin),
@@ -54,17 +57,17 @@ def _main_nodes(view: GraphView, begin: Sequence[str], end: Sequence[str]) -> se
         name = min(set(begin) & set(end))
         raise _refused(view, f"{name!r} cannot be its beginning and its end; choose another tensor")
     nodes, missing = view.behind(end, begin)
-    if missing:
-        raise _refused(
-            view,
-            f"its part from {_listed(begin)} to {_listed(end)} also needs the input "
-            f"{_listed(sorted(missing))}; add it to the inputs",
-        )
     read = {name for index in nodes for name in view.reads[index]}
     idle = [name for name in begin if name not in read]
     if idle:
         raise _refused(
             view, f"{_listed(end)} do not depend on {_listed(idle)}; take it out of the inputs"
+        )
+    if missing:
+        raise _refused(
+            view,
+            f"its part from {_listed(begin)} to {_listed(end)} also needs the input "
+            f"{_listed(sorted(missing))}; add it to the inputs",
         )
     return nodes
 
@@ -100,7 +103,7 @@ def _make_post(view: GraphView, main: set[int], end: Sequence[str]) -> ModelProt
             raise _refused(
                 view,
                 f"the output {name!r} needs {_listed(wanted)} besides {_listed(end)}; "
-                "add it to the outputs, or choose another end",
+                "choose ends through which everything passes that comes after them",
             )
         used |= nodes
         outputs.append(name)

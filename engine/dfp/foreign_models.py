@@ -7,11 +7,13 @@ import inspect
 import io
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from onnx import ModelProto, ValueInfoProto
 
 from engine.dfp.model_source import CompleteSource
@@ -126,7 +128,9 @@ def _is_of(model: object, family: str) -> bool:
 
 def _export(model: object, source: CompleteSource, export: Exporter) -> bytes:
     try:
-        return export(model, source)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the exporter's own future
+            return export(model, source)
     except ProgramCompileError:
         raise
     except Exception as error:
@@ -153,19 +157,41 @@ def _export_torch(model: Any, source: CompleteSource) -> bytes:  # noqa: ANN401 
     buffer = io.BytesIO()
     with torch.no_grad():
         arguments = tuple(torch.zeros(tuple(shape)) for shape in shapes)
-        torch.onnx.export(model, arguments, buffer, input_names=names, dynamo=False)
+        known = inspect.signature(torch.onnx.export).parameters
+        # The older exporter takes no further package; versions before 2.5 have no other.
+        older = {"dynamo": False} if "dynamo" in known else {}
+        torch.onnx.export(model, arguments, buffer, input_names=names, **older)
     return buffer.getvalue()
 
 
 def _export_keras(model: Any, source: CompleteSource) -> bytes:  # noqa: ANN401 - Keras' own
     with tempfile.TemporaryDirectory(prefix="penstock-keras-") as folder:
         path = Path(folder) / "model.onnx"
-        if hasattr(model, "export"):
+        if "format" in inspect.signature(getattr(model, "export", _export_keras)).parameters:
+            _call_once(model, source)
             model.export(str(path), format="onnx", verbose=False)
             return path.read_bytes()
         tf2onnx = _import("tf2onnx", "models of this Keras", source)
         tf2onnx.convert.from_keras(model, output_path=str(path))
         return path.read_bytes()
+
+
+def _call_once(model: Any, source: CompleteSource) -> None:  # noqa: ANN401 - Keras' own
+    """Run a Keras model on zeros: one that was never called cannot be exported."""
+    own = getattr(model, "input_shape", None)
+    if own is None:
+        return
+    given = source.input_shapes
+    shapes = list(given.values() if isinstance(given, Mapping) else given)
+    shapes = shapes or (own if isinstance(own, list) else [own])
+    sizes = [(shape[0] or 1, *shape[1:]) for shape in shapes]
+    if any(size is None for shape in sizes for size in shape):
+        raise ProgramCompileError(
+            f"model {source.called} takes inputs of free size; give input_shapes",
+            file=source.called,
+        )
+    zeros = [np.zeros(shape, np.float32) for shape in sizes]
+    model(zeros if isinstance(own, list) else zeros[0])
 
 
 def _export_sklearn(model: Any, source: CompleteSource) -> bytes:  # noqa: ANN401 - its own
@@ -208,8 +234,8 @@ def _failed(source: CompleteSource, error: BaseException) -> ProgramCompileError
 
 
 _EXPORTERS: dict[str, Exporter] = {
+    "keras|tf_keras|tensorflow": _export_keras,  # before torch: Keras may sit on top of it
     "torch": _export_torch,
-    "keras|tf_keras|tensorflow": _export_keras,
     "sklearn": _export_sklearn,
 }
 """By the packages whose classes a model has; the first that matches exports it."""

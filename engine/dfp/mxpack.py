@@ -27,7 +27,7 @@ DICT, LIST, BINARY, BOOL, FLOAT, ARRAY = 0x01, 0x02, 0x03, 0x70, 0x50, 0xA2
 TEXTS = (0x60, 0x61)
 """ASCII with a 32-bit length that counts a zero byte at the end, and UTF-8 with a 64-bit length."""
 
-VALUES_LIMIT = 100_000
+VALUES_LIMIT = 50_000
 """Most values in one file; genuine ones have some hundreds."""
 
 _DEPTH_LIMIT = 16

@@ -1,6 +1,6 @@
 """``make screenshots``: pictures of the window in every state that matters, to be looked at.
 
-Usage: ``python -m tests.ui.screenshots FOLDER [--scale 2]``. Uses a real engine and the demo project.
+Usage: ``python -m tests.ui.screenshots FOLDER [--scale 2]``. A real engine runs the demo project.
 """
 
 import argparse

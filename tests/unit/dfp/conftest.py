@@ -7,7 +7,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from engine.config import Normalization, PostSettings, PreSettings, Task
-from engine.dfp import ModelEntry, pack_dfp
+from engine.dfp import ModelEntry, Parity, model_compiler, pack_dfp
+from engine.dfp.trial import Trial, TrialJob
 from engine.protocol import TensorInfo
 
 Shape = tuple[int | str, ...]
@@ -63,3 +64,15 @@ def packed(entry: ModelEntry) -> bytes:
     """Return a whole DFP; its graph is bytes that nobody parses."""
     graphs = {"models/0/main.onnx": bytes(range(256)) * 4}
     return pack_dfp(name="demo", models=[entry], graphs=graphs, created=CREATED, compiler="test")
+
+
+@pytest.fixture
+def untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the compiler believe that a model runs, where a test is about something else."""
+
+    def believe(job: TrialJob, _source: str, *, compare_limit_s: float) -> Trial:
+        graph = onnx.load_model_from_string(job.graph).graph
+        assert compare_limit_s > 0
+        return Trial(tuple(() for _ in graph.output), Parity(reason="a test leaves it out"))
+
+    monkeypatch.setattr(model_compiler, "try_model", believe)

@@ -11,7 +11,15 @@ from app.commands.compile import compile_command, parse_shape
 from app.commands.inspect import inspect_command
 from engine.config import Task
 from engine.dfp import Dfp
-from engine.errors import EngineError, InvalidArgumentError, OutputError
+from engine.errors import (
+    EngineError,
+    InvalidArgumentError,
+    OutputError,
+    ProgramCompileError,
+    ProgramIncompatibleError,
+)
+from tests.support.genuine_files import port, v5_file, v6_file
+from tests.support.networks import detector
 
 Make = Callable[..., onnx.ModelProto]
 SETTINGS = """
@@ -151,3 +159,107 @@ def test_inspect_leaves_a_folder_alone_that_has_something_in_it(
 def test_inspect_tells_when_the_folder_is_a_file(program: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         run("inspect", program, "--extract", program)
+
+
+@pytest.fixture
+def detector_file(tmp_path: Path) -> Path:
+    path = tmp_path / "detector.onnx"
+    onnx.save(detector(), path)
+    return path
+
+
+@pytest.fixture
+def genuine(tmp_path: Path) -> Path:
+    path = tmp_path / "genuine.dfp"
+    path.write_bytes(
+        v6_file(
+            inport_info=[port(3, "planes", (8, 8, 1, 3))],
+            outport_info=[port(1, "last", (8, 8, 1, 5))],
+        )
+    )
+    return path
+
+
+def test_compile_crops_and_shows_how_each_output_compares(
+    detector_file: Path, tmp_path: Path
+) -> None:
+    shown = run("compile", detector_file, "-o", tmp_path / "o.dfp", "--autocrop").stdout
+
+    dfp = Dfp(tmp_path / "o.dfp")
+    assert (list(dfp.models[0].graphs), dfp.output_names) == (["main", "pre", "post"], ["r2"])
+    assert "cosine 1.00000" in shown
+
+
+def test_compile_cuts_at_named_tensors(detector_file: Path, tmp_path: Path) -> None:
+    run("compile", detector_file, "-o", tmp_path / "o.dfp", "--inputs", "r1", "--outputs", "last")
+
+    dfp = Dfp(tmp_path / "o.dfp")
+    assert ([t.name for t in dfp.input_tensors.values()], dfp.output_names) == (["r1"], ["c2"])
+
+
+def test_compile_gives_the_ports_of_a_memryx_program(
+    detector_file: Path, genuine: Path, tmp_path: Path
+) -> None:
+    run("compile", detector_file, "-o", tmp_path / "o.dfp", "--for", genuine)
+
+    dfp = Dfp(tmp_path / "o.dfp")
+    assert {number: p["layer_name"] for number, p in dfp.input_ports.items()} == {3: "planes"}
+    assert {number: p["layer_name"] for number, p in dfp.output_ports.items()} == {1: "last"}
+
+
+def test_compile_quantizes_with_calibration_data_only(detector_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(ProgramCompileError, match=r"give frames .*--calibration FILE"):
+        run("compile", detector_file, "-o", tmp_path / "o.dfp", "--int8")
+    with pytest.raises(InvalidArgumentError, match="given 2 times for 1 models"):
+        run("compile", detector_file, "--calibration", "a.npy", "--calibration", "b.npy")
+
+
+def test_inspect_shows_a_memryx_program_and_what_it_needs(genuine: Path) -> None:
+    shown = " ".join(run("inspect", genuine).stdout.split())
+
+    for words in (
+        "DFP version 6, sub-version 1",
+        "Cascade+, 4 chips",
+        "600 MHz",
+        "/models/mobilenet.onnx",
+        "Input port 3: planes",
+        "Output port 1: last",
+        "bf16, 384 bytes a frame",
+        f"penstock compile --for {genuine} MODEL.onnx",
+    ):
+        assert words in shown
+
+
+def test_inspect_prints_the_metadata_of_a_memryx_program_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "old.dfp"
+    path.write_bytes(v5_file())
+
+    shown = json.loads(run("inspect", path, "--json").stdout)
+
+    assert (shown["genuine"]["version"], shown["genuine"]["compiler"]) == (5, "1.0.0")
+    assert shown["genuine"]["inputs"][0]["mxa_shape"] == [224, 224, 1, 3]
+    assert shown["sha256"] == Dfp(path).sha256
+    assert "MemryX" in shown["needs"]
+
+
+def test_inspect_cannot_extract_a_memryx_program(genuine: Path, tmp_path: Path) -> None:
+    with pytest.raises(ProgramIncompatibleError):
+        run("inspect", genuine, "--extract", tmp_path / "parts")
+
+    assert not (tmp_path / "parts").exists()
+
+
+def test_inspect_shows_no_control_characters_of_a_memryx_program(tmp_path: Path) -> None:
+    path = tmp_path / "evil.dfp"
+    evil = "\x1b[31mred\x07"
+    outputs = [port(0, evil, (1, 1, 1, 2))]
+    path.write_bytes(
+        v6_file(
+            models=[evil], compiler_args={"a": evil}, outport_info=outputs, compiler_version=evil
+        )
+    )
+
+    shown = run("inspect", path).stdout
+
+    assert "\x1b" not in shown
+    assert "\x07" not in shown

@@ -11,6 +11,7 @@ from engine.dfp.autocrop import find_crop
 from engine.dfp.cropping import crop_model
 from engine.dfp.graph_cut import GraphView
 from engine.errors import ProgramCompileError
+from tests.support.genuine_files import port, v6_file
 from tests.support.networks import classifier, detector, model_of, two_branches
 
 
@@ -63,6 +64,7 @@ def test_autocrop_leaves_the_head_and_the_decoding_to_the_host() -> None:
     }
 
 
+@pytest.mark.usefixtures("untried")
 def test_autocrop_keeps_activations_behind_the_last_heavy_operator() -> None:
     dfp = compile_models([classifier()], autocrop=True)
 
@@ -76,6 +78,7 @@ def test_autocrop_leaves_a_model_whole_that_has_nothing_for_a_device() -> None:
     assert find_crop(GraphView(model, "m")) == ((), ())
 
 
+@pytest.mark.usefixtures("untried")
 def test_autocrop_never_makes_the_tail_need_what_the_device_does_not_give() -> None:
     nodes = [
         helper.make_node("Sub", ["x", "one"], ["scaled"]),
@@ -97,6 +100,7 @@ def test_autocrop_never_makes_the_tail_need_what_the_device_does_not_give() -> N
     assert operators(dfp.graph(0, "post")) == ["Gather"]
 
 
+@pytest.mark.usefixtures("untried")
 def test_autocrop_keeps_an_output_that_comes_out_of_the_head() -> None:
     nodes = [
         helper.make_node("Sub", ["x", "one"], ["scaled"]),
@@ -115,6 +119,7 @@ def test_autocrop_keeps_an_output_that_comes_out_of_the_head() -> None:
     ]
 
 
+@pytest.mark.usefixtures("untried")
 def test_a_model_is_cut_at_named_tensors_and_nodes() -> None:
     dfp = compile_models([ModelSource(detector(), inputs=["r1"], outputs=["last"])])
 
@@ -123,6 +128,7 @@ def test_a_model_is_cut_at_named_tensors_and_nodes() -> None:
     assert operators(dfp.graph(0, "post"))[0] == "Relu"
 
 
+@pytest.mark.usefixtures("untried")
 def test_ports_are_in_the_order_that_was_asked_for() -> None:
     model = two_branches()
     del model.graph.output[1]
@@ -155,6 +161,7 @@ def test_an_input_beside_a_cut_one_is_handed_through() -> None:
     assert dfp.models[0].parity.outputs[0].cosine == 1.0
 
 
+@pytest.mark.usefixtures("untried")
 def test_outputs_that_do_not_depend_on_the_cut_are_left_out() -> None:
     dfp = compile_models([ModelSource(detector(), outputs=["boxes"])])
 
@@ -185,6 +192,7 @@ def test_a_device_part_that_needs_another_input_names_it() -> None:
     assert "also needs the input 'b'" in refused(two_branches(), ["left"], ["total"])
 
 
+@pytest.mark.usefixtures("untried")
 def test_a_loop_takes_what_its_body_reads_from_outside() -> None:
     body = helper.make_graph(
         [
@@ -219,6 +227,7 @@ def test_a_loop_takes_what_its_body_reads_from_outside() -> None:
     assert "needs 'x' besides 'outer'" in refused(model, [], ["outer"])
 
 
+@pytest.mark.usefixtures("untried")
 def test_a_cropped_program_opens_again_with_its_parts() -> None:
     dfp = Dfp(compile_models([detector()], autocrop=True).data)
 
@@ -227,3 +236,15 @@ def test_a_cropped_program_opens_again_with_its_parts() -> None:
         "pre": "models/0/pre.onnx",
         "post": "models/0/post.onnx",
     }
+
+
+def test_a_model_with_the_ports_of_another_program_computes_what_its_original_does() -> None:
+    template = v6_file(
+        inport_info=[port(4, "x", (8, 8, 1, 3))], outport_info=[port(2, "last", (8, 8, 1, 5))]
+    )
+    model = onnx.load_model_from_string(compile_models([detector()], autocrop=True).graph())
+
+    dfp = compile_models([ModelSource(model, name="net")], like=template)
+
+    assert (list(dfp.input_ports), list(dfp.output_ports)) == ([4], [2])
+    assert [output.cosine for output in dfp.models[0].parity.outputs] == [1.0]

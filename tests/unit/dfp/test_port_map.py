@@ -11,6 +11,8 @@ from engine.errors import InvalidArgumentError, ProgramCompileError
 from tests.support.genuine_files import port, raw, two_model_file, v5_file, v5_port, v6_file
 from tests.support.networks import classifier, detector, model_of, two_branches
 
+pytestmark = pytest.mark.usefixtures("untried")
+
 
 def like(model: onnx.ModelProto, **ports: Any) -> Dfp:
     return compile_models([model], like=v6_file(**ports))
@@ -41,7 +43,6 @@ def test_a_model_gets_the_ports_of_the_program_it_was_made_for() -> None:
     assert {n: p["layer_name"] for n, p in dfp.input_ports.items()} == {2: "a", 5: "b"}
     assert {n: p["layer_name"] for n, p in dfp.output_ports.items()} == {1: "total", 7: "late"}
     assert names(dfp.graph()) == (["a", "b"], ["total", "late"])
-    assert dfp.models[0].parity.outputs[0].cosine == 1.0
 
 
 def test_ports_with_other_names_are_found_by_their_shape() -> None:
@@ -64,7 +65,6 @@ def test_a_program_that_was_cropped_crops_the_model_alike() -> None:
 
     assert names(dfp.graph()) == (["planes"], ["last"])
     assert names(dfp.graph(0, "post"))[0] == ["last"]
-    assert [output.cosine for output in dfp.models[0].parity.outputs] == [1.0, 1.0, None]
 
 
 def test_a_name_that_the_model_uses_elsewhere_is_freed() -> None:
