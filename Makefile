@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-slow check format bench screenshots clean
+.PHONY: help setup run test test-fast test-slow check format bench bench-accelerator bench-handle bench-parallel screenshots package package-test clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,8 +42,24 @@ format: $(STAMP) ## Let the formatter and the fixable lints rewrite the code
 bench: $(STAMP) ## Print the speed ratios (pipeline against the bare library, window against none)
 	$(BIN)/python -m tests.benchmarks
 
+bench-accelerator: $(STAMP) ## The same for the accelerator classes
+	$(BIN)/python -m tests.benchmarks accelerator
+
+bench-handle: $(STAMP) ## The same for handle, contexts and line cameras
+	$(BIN)/python -m tests.benchmarks handle
+
+bench-parallel: $(STAMP) ## The same for buffers, runners and pools, against the originals
+	$(BIN)/python -m tests.benchmarks parallel_buffer parallel_runner parallel_machine
+
 screenshots: $(STAMP) ## Render every panel, light and dark, into build/screenshots
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m tests.ui.screenshots build/screenshots
+
+package: ## Build wheel, sdist, the frozen application and, on Linux, the Debian package into dist
+	@sh .ci/system-packages
+	@$(PYTHON) resources/packaging/build.py
+
+package-test: $(STAMP) ## Install the Debian package into a fresh Debian tree and use it there (needs root)
+	@$(BIN)/python -m tests.packaging.debian_tree
 
 clean: ## Remove build products and the virtual environment
 	rm -rf build dist $(VENV)

@@ -5,6 +5,7 @@ A frozen build has one executable. ``penstock VERB ...`` is the command line;
 modules of the application only. `engine.process.python_command` writes such lines.
 """
 
+import multiprocessing
 import runpy
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ _PACKAGES = ("app", "engine")
 
 def main() -> int:
     """Run what the arguments ask for and return the exit code."""
+    multiprocessing.freeze_support()  # does not return in a worker that multiprocessing started
     if sys.argv[1:2] == ["--mode"]:
         return run_mode(sys.argv[2:])
     from app.main import main as command_line

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from app.benchmark.load import BareLoad, LaneLoad
+from app.benchmark.load import BareLoad, LaneLoad, Load
 from app.benchmark.results import BenchResult, BenchRow, Window, agree, make_row
 from engine.dfp import Dfp
 from engine.errors import InvalidArgumentError
@@ -91,11 +91,11 @@ def _measure_one(
     bare: list[Window] = []
     with ExitStack() as stack:
         load = stack.enter_context(LaneLoad(session, lanes=lanes, streams=streams, depth=depth))
-        load.window(plan.warm_up_s)
+        _warm_up(load, plan.warm_up_s)
         peer = None
         if plan.has_bare:
             peer = stack.enter_context(BareLoad(graph, tensors, threads=lanes))
-            peer.window(plan.warm_up_s)
+            _warm_up(peer, plan.warm_up_s)
         while len(ours) < plan.most_windows and not (_is_done(ours) and _is_done(bare, peer)):
             ours.append(load.window(plan.window_s))
             if peer is not None:
@@ -109,6 +109,11 @@ def _measure_one(
         ours=ours,
         bare=bare,
     )
+
+
+def _warm_up(load: Load, seconds: float) -> None:
+    if seconds > 0:
+        load.window(seconds)
 
 
 def _is_done(windows: Sequence[Window], load: object = True) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 
 from app.doctor.findings import Finding
 from engine.client import EngineClient
+from engine.config import ParameterValue
 from engine.dfp import Dfp
 from engine.drivers import DriverCatalog, DriverProcess, FrameReady
 from engine.errors import EngineError
@@ -34,7 +35,7 @@ def license_in_use() -> list[Finding]:
             Finding.failed(
                 "license",
                 state.problem,
-                "check the machine's date; install Penstock again, or name a license in the project",
+                "check the date of this machine, or name a license in the project",
             )
         ]
     found = f"{state.license_id} for {state.licensee}, until {state.valid_until}"
@@ -54,7 +55,8 @@ def engine_start() -> list[Finding]:
 
 def driver_start() -> list[Finding]:
     """Open a bundled source in a driver host and wait for its first frame."""
-    source = {"path": str(resource_path("demo/media/faces/astronaut.png")), "rate_hz": 30.0}
+    picture = str(resource_path("demo/media/faces/astronaut.png"))
+    source: dict[str, ParameterValue] = {"path": picture, "rate_hz": 30.0}
     limit_s = _DEADLINE_S["driver start"]
     driver = DriverProcess(
         DriverCatalog().get("pan-zoom"), source, stream="doctor", start_timeout_s=limit_s

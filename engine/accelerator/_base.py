@@ -1,7 +1,6 @@
 """What the three accelerator classes have in common."""
 
 import functools
-import logging
 import numbers
 import threading
 import warnings
@@ -10,17 +9,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, Self, TypeVar
 
+from engine.accelerator._backend import Access
 from engine.accelerator._flow import Flow, stop_flows
 from engine.accelerator._model import Model
 from engine.accelerator._program import Program
+from engine.accelerator._telemetry import average_power_mw, pressure_word, temperature_c
 from engine.accelerator.errors import OptionTypeError
 from engine.accelerator.options import ClientOptions, SchedulerOptions
 from engine.dfp import Dfp
 from engine.errors import InvalidArgumentError, WrongStateError
 
 __all__ = ("Accl", "DeviceIds", "DfpArgument", "StreamingAccl", "accepts_group_id")
-
-log = logging.getLogger(__name__)
 
 DfpArgument = str | Path | bytes | bytearray | memoryview | Dfp
 DeviceIds = list[int] | int
@@ -62,25 +61,20 @@ class Accl:
         dfp: DfpArgument,
         device_ids: DeviceIds | Sequence[int],
         use_model_shape: Sequence[bool],
-        local_mode: bool,
+        access: Access,
         options: tuple[SchedulerOptions, ClientOptions],
-        ignore_manager: bool,
     ) -> None:
         devices = _check_devices(device_ids)
-        if local_mode and len(devices) > 1:
+        if access.local_mode and len(devices) > 1:
             raise WrongStateError(
                 f"local mode uses one device, but {len(devices)} were given; "
                 "give one device, or leave local_mode out"
             )
         wants_own, gives_own = _check_shapes(use_model_shape)
-        self._program = Program(dfp, devices, (wants_own, gives_own), *options)
+        self._program = Program(dfp, devices, (wants_own, gives_own), *options, access)
         # The program, not this object, is what the finalizer keeps alive.
         self._finalizer = weakref.finalize(self, self._program.close)
         self._finalizer.atexit = False
-        if local_mode or ignore_manager:
-            log.info("running in local mode on device %s", devices)
-        else:
-            log.info("running in local mode on device %s: shared mode is not there yet", devices)
 
     def __enter__(self) -> Self:
         return self
@@ -138,6 +132,25 @@ class Accl:
         """
         return dict(self._program.model(model_idx).output.port_assignment)
 
+    def get_pressure(self, device_id: int) -> str:
+        """Return how busy a device in use is: "low", "medium", "high", "full", or "N/A".
+
+        Below 20 %, 65 % and 92 % of its time since the call before, and above; "N/A" when the
+        device does not measure it, or is not in use here.
+        """
+        return pressure_word(self._program.telemetry(device_id))
+
+    def get_temperature(self, device_id: int) -> float:
+        """Return the temperature of a device in use in degrees Celsius; NaN when nobody knows."""
+        return temperature_c(self._program.telemetry(device_id))
+
+    def get_avg_power(self, device_id: int) -> float:
+        """Return the mean power of a device in use, in milliwatts, since the call before.
+
+        It is -3000 when the device does not measure it, -1 when the device is not in use here.
+        """
+        return average_power_mw(self._program.telemetry(device_id))
+
     def set_preprocessing_model(self, model_or_path: object, model_idx: int = 0) -> None:
         """Run an ONNX model on the host over every frame before it goes to the device.
 
@@ -191,13 +204,12 @@ class StreamingAccl(Accl):
         dfp: DfpArgument,
         device_ids: DeviceIds | Sequence[int],
         use_model_shape: Sequence[bool],
-        local_mode: bool,
+        access: Access,
         options: tuple[SchedulerOptions, ClientOptions],
-        ignore_manager: bool,
     ) -> None:
         self._runs: dict[int, Flow] = {}
         self._runs_lock = threading.Lock()
-        super().__init__(dfp, device_ids, use_model_shape, local_mode, options, ignore_manager)
+        super().__init__(dfp, device_ids, use_model_shape, access, options)
 
     def stop(self) -> None:
         """Stop all models at once, dropping frames under way.

@@ -1,4 +1,4 @@
-"""What the three accelerator classes share: an opened program on a device of this process."""
+"""What the three accelerator classes share: an opened program on its devices."""
 
 import copy
 import logging
@@ -6,16 +6,18 @@ import operator
 import threading
 import time
 
+from engine.accelerator._backend import Access, open_backend
 from engine.accelerator._extra_model import load_extra_model
 from engine.accelerator._flow import Flow, stop_flows
+from engine.accelerator._genuine import entries_of
 from engine.accelerator._model import Model
 from engine.accelerator._pacer import Pacer
 from engine.accelerator.errors import ExtraModelError, ModelIndexError
 from engine.accelerator.options import ClientOptions, SchedulerOptions
 from engine.dfp import Dfp, DfpSource
-from engine.errors import ClosedError, DeviceNotFoundError
+from engine.errors import ClosedError
 from engine.lanes import DeviceLanes, LaneChannel, close_at_exit
-from engine.plugins import PluginRegistry, ProcessingPlugin
+from engine.plugins import DeviceTelemetry
 
 __all__ = ("Program",)
 
@@ -35,6 +37,8 @@ class Program:
         When there is no device of one of the numbers.
     PluginUnavailableError
         When no plugin works here.
+    BusyError
+        When another process holds a device.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Program:
         use_model_shape: tuple[bool, bool],
         scheduler_options: SchedulerOptions,
         client_options: ClientOptions,
+        access: Access,
     ) -> None:
         self.dfp = Dfp(dfp)
         self.device_ids = device_ids
@@ -53,12 +58,19 @@ class Program:
         self._lock = threading.Lock()
         self._is_closed = False
         self._flows: list[Flow] = []
-        self._plugin = _choose_plugin(device_ids)
-        self.models: list[Model] = []
-        for index, entry in enumerate(self.dfp.models):
-            session = self._plugin.load(self.dfp.graph(index))
-            self.models.append(Model(index, entry, session, use_model_shape))
-        self._lanes = DeviceLanes()
+        self._backend = open_backend(
+            self.dfp, device_ids, access, self.scheduler_options, self.client_options
+        )
+        try:
+            loaded = zip(entries_of(self.dfp), self._backend.sessions, strict=True)
+            self.models = [
+                Model(index, entry, session, use_model_shape)
+                for index, (entry, session) in enumerate(loaded)
+            ]
+            self._lanes = DeviceLanes(self._backend.lanes)
+        except BaseException:
+            self._backend.close()
+            raise
         close_at_exit(self)
 
     @property
@@ -115,6 +127,13 @@ class Program:
         """Return what keeps the distance between results that the client's options ask for."""
         return Pacer(self.client_options)
 
+    def telemetry(self, device_id: int) -> DeviceTelemetry | None:
+        """Read the sensors of a device in use; None for any other device."""
+        self.check_open()
+        if device_id not in self.device_ids:
+            return None
+        return self._backend.telemetry(device_id)
+
     def set_extra_model(self, model: object, model_idx: int, kind: str) -> None:
         """Run a "pre" or "post" model on the host from the next frame on."""
         target = self.model(model_idx)
@@ -124,7 +143,7 @@ class Program:
                 f"a {kind}-processing model works on the model's own shapes; "
                 f"set the {side} value of use_model_shape to True"
             )
-        extra = load_extra_model(model, kind, self._plugin)
+        extra = load_extra_model(model, kind, self._backend.host_plugin())
         if kind == "pre":
             target.pre = extra
         else:
@@ -139,21 +158,9 @@ class Program:
             flows, self._flows = self._flows, []
         begun = time.monotonic()
         stop_flows(flows)
+        self._backend.interrupt()
         self._lanes.close()
         for model in self.models:
             model.close()
+        self._backend.close()
         log.debug("program closed in %.3f s", time.monotonic() - begun)
-
-
-def _choose_plugin(device_ids: list[int]) -> ProcessingPlugin:
-    registry = PluginRegistry()
-    plugin = registry.choose()
-    state = next(state for state in registry.states() if state.key == plugin.key)
-    count = max(1, len(state.devices))
-    for device_id in device_ids:
-        if device_id >= count:
-            raise DeviceNotFoundError(
-                f"there is no device {device_id}; {plugin.name} has the devices 0 to {count - 1}",
-                device=device_id,
-            )
-    return plugin

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.accelerator._backend import Access
 from engine.accelerator._base import DeviceIds, StreamingAccl, accepts_group_id
 from engine.accelerator._callbacks import parameter_count, stream_source
 from engine.accelerator._flow import Feeder, Flow
@@ -36,10 +37,12 @@ class MultiStreamAsyncAccl(StreamingAccl):
         time, at least 2; -1 is one less than there are processor cores.
     use_model_shape : whether inputs and outputs have the model's own shapes (True) or the
         devices' (False): height, width, 1, channels.
-    local_mode : keep the device to this process.
+    local_mode : execute in this process, and keep the device from others. Left out, devices are
+        shared with other processes through the device manager, which starts by itself.
     scheduler_options : queue sizes; ``ifmap_queue_size`` frames may be under way per model.
     client_options : rate at which results are delivered.
-    manager_addr, manager_port, ignore_manager : how the device manager is found; not used yet.
+    manager_addr, manager_port : folder and number of the device manager, see docs/manager.md.
+    ignore_manager : execute in this process without regard to others.
 
     Raises
     ------
@@ -69,9 +72,8 @@ class MultiStreamAsyncAccl(StreamingAccl):
             dfp,
             device_ids,
             use_model_shape,
-            local_mode,
+            Access(local_mode, manager_addr, manager_port, ignore_manager),
             (scheduler_options, client_options),
-            ignore_manager,
         )
 
     @property

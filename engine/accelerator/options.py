@@ -1,6 +1,6 @@
 """Options of the accelerator classes: plain dataclasses that callers may change freely."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ("ClientOptions", "SchedulerOptions")
 
@@ -18,6 +18,9 @@ class SchedulerOptions:
     stop_on_empty : give the device away as soon as no frame waits.
     ifmap_queue_size : frames of one model that may wait or be executed at once.
     ofmap_queue_size : results of one model that may wait to be received.
+    weight : share of a device beside the weights of its other users; set as an attribute, like
+        `priority`, because the published signature does not have them.
+    priority : users of a higher one go first; who waits long enough goes too.
     """
 
     frame_limit: int = 600
@@ -25,6 +28,8 @@ class SchedulerOptions:
     stop_on_empty: bool = False
     ifmap_queue_size: int = 16
     ofmap_queue_size: int = 12
+    weight: float = field(default=1.0, init=False, repr=False)
+    priority: int = field(default=0, init=False, repr=False)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.accelerator._backend import Access
 from engine.accelerator._base import Accl, DeviceIds, accepts_group_id
 from engine.accelerator._model import Model
 from engine.accelerator.errors import FrameTypeError, OptionTypeError
@@ -31,11 +32,13 @@ class SyncAccl(Accl):
     device_ids : numbers of the devices to use.
     use_model_shape : whether inputs and outputs have the model's own shapes (True) or the
         devices' (False): height, width, 1, channels.
-    local_mode : keep the device to this process.
+    local_mode : execute in this process, and keep the device from others. Left out, devices are
+        shared with other processes through the device manager, which starts by itself.
     scheduler_options : queue sizes; ``ifmap_queue_size + ofmap_queue_size`` frames may be sent
         before one is received.
     client_options : not used by this class.
-    manager_addr, manager_port, ignore_manager : how the device manager is found; not used yet.
+    manager_addr, manager_port : folder and number of the device manager, see docs/manager.md.
+    ignore_manager : execute in this process without regard to others.
 
     Raises
     ------
@@ -62,9 +65,8 @@ class SyncAccl(Accl):
             dfp,
             device_ids,
             use_model_shape,
-            local_mode,
+            Access(local_mode, manager_addr, manager_port, ignore_manager),
             (scheduler_options, client_options),
-            ignore_manager,
         )
         self._lock = threading.Lock()
         self._channels: dict[int, LaneChannel] = {}
@@ -154,6 +156,8 @@ class SyncAccl(Accl):
         """
         model = self._program.model(model_idx)
         frames = _frames_of(model, inputs)
+        if len(frames) == 1:
+            return self._run_one(model, frames[0])
         results: list[Outputs] = []
         with self._program.open_channel(model, self._program.queue_size) as channel:
             for frame in frames:
@@ -165,6 +169,16 @@ class SyncAccl(Accl):
                 _outputs_of(model, channel.receive()) for _ in range(len(results), len(frames))
             )
         return results[0] if len(results) == 1 else results
+
+    def _run_one(self, model: Model, frame: object) -> Outputs:
+        """Execute one frame in the caller's thread, which saves waking a lane and being woken."""
+        taken = model.take(frame)
+        try:
+            outputs = model.give(model.session.run(taken))
+        except ClosedError:
+            self._program.check_open()  # says it better
+            raise
+        return outputs[0] if len(outputs) == 1 else outputs
 
     def _channel(self, model: Model) -> LaneChannel:
         channel = self._channels.get(model.index)

@@ -1,5 +1,6 @@
 """Put a producer's data into a buffer, or say exactly why they do not fit."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,8 +47,9 @@ def _parts(data: Any, places: Sequence[Array]) -> Sequence[Any]:  # noqa: ANN401
             f"{len(places)} buffer shapes"
         )
     parts: Sequence[Any] = data
-    if len(places) == 1 and np.shape(data) == places[0].shape != np.shape(data[0] if data else 0):
-        parts = (data,)  # the bare data of one shape, as lists of numbers
+    is_bare = len(places) == 1 and len(parts) and not isinstance(parts[0], np.ndarray)
+    if is_bare and np.shape(data) == places[0].shape != np.shape(parts[0]):
+        return (data,)  # the data of one shape, as lists of numbers
     if len(parts) < len(places):
         raise InvalidArgumentError(
             f"create_data returned {len(parts)} arrays for {len(places)} buffer shapes; "
@@ -85,7 +87,8 @@ def _round(given: Array, place: Array, index: int) -> None:
 def _convert(given: Array, place: Array, index: int) -> None:
     """Convert to another kind of number and see whether every value is still the same."""
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of imaginary parts that are lost: it is seen below
             np.copyto(place, given, casting="unsafe")
             changed = place != given
     except (TypeError, ValueError) as error:

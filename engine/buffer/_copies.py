@@ -39,7 +39,8 @@ class Copies:
         for place in range(len(shelf)):
             if _references(shelf, place) <= _UNUSED:
                 copied = shelf[place]
-                if copied.shape == source.shape and copied.flags.writeable:
+                is_same = copied.shape == source.shape and copied.dtype == source.dtype
+                if is_same and copied.flags.c_contiguous and copied.flags.writeable:
                     copied[...] = source
                     return copied
                 del shelf[place]  # the user has changed the array itself

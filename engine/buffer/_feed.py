@@ -30,7 +30,7 @@ Arrays = list[np.ndarray[Any, Any]]
 _BATCH = 8
 _MOST_TOKENS = 512
 """So many are written to a pipe in one piece."""
-_HURRY_NS = 50_000
+_HURRY_NS = 1_000_000
 """Freed buffers are held back for others to join them no longer than this."""
 _LOOK_EVERY_NS = 50_000_000
 """While there are always data, deaths and printed lines are looked for so often."""
@@ -51,7 +51,7 @@ class Feed:
         self._note_words = [team.layout.note_word(slot) for slot in range(count)]
         self._returns = memoryview(bytearray((count + 1) * TOKEN_BYTES)).cast("Q")
         self._returned = 0
-        self._batch = max(1, min(_BATCH, count // 8))
+        self._batch = max(1, min(_BATCH, count // 4))
         self._flushed_ns = 0
         self._look_at_ns = 0
         self._kept: dict[int, int] = {}
@@ -62,7 +62,7 @@ class Feed:
 
     # -- what users ask for
 
-    def take(self, *, copies: bool, keeps: bool, timeout_s: float | None) -> Arrays:
+    def take(self, copies: bool, keeps: bool, timeout_s: float | None) -> Arrays:
         """Return the next data.
 
         Parameters
@@ -166,7 +166,7 @@ class Feed:
         else:
             result = [array.view() for array in arrays]
         inbox.deliver((result, note))
-        if copies and not keeps:
+        if copies or keeps:
             self._release_held(keeps)
         if self._returned >= self._batch or now - self._flushed_ns > _HURRY_NS:
             self._flush()

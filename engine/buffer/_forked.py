@@ -18,7 +18,6 @@ __all__ = ("run_forked",)
 
 def run_forked(
     plan: Plan,
-    slab: Slab,
     user: Any,  # noqa: ANN401 - the user's
     stderr_fd: int,
     foreign_fds: Iterable[int],
@@ -36,6 +35,8 @@ def run_forked(
     multiprocessing.current_process().daemon = False  # user code may start processes
     _reseed(plan.worker)
     make_loop: Callable[[Link, Any], Loop] = ProducerLoop if plan.worker else CommanderLoop
+    # Not the parent's mapping: a fork leaves its page table behind, and every page would fault.
+    slab = Slab(plan.slab_fd, plan.layout.size_bytes)
     sys.exit(run_worker(Link(plan, slab), make_loop, lambda: user))
 
 

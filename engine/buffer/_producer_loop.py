@@ -65,26 +65,19 @@ class ProducerLoop:
                 batch = min(self._most, 2 * batch)
 
     def _work(self, tokens: memoryview, make: Callable[[Any, int], None]) -> bool:
-        """Make the data of some messages; False when the consumer wants no more."""
+        """Make the data of some messages; False when the consumer wants no more.
+
+        Each is passed on at once: the next may take long.
+        """
         link = self._link
         words, frame_word, writes = link.words, link.word(WorkerWord.FRAME), link.plan.writes
-        done = index = 0
-        begin = time.monotonic_ns()
-        try:
-            for value in tokens:
-                words[frame_word] = value >> 16
-                slot = value & 0xFFFF
-                make(self._message(slot), slot)
-                index += 1
-                if link.is_stopping:
-                    return False
-                now = time.monotonic_ns()
-                if now - begin > _SLOW_NS:
-                    link.send(writes, tokens[done:index])
-                    done, begin = index, now
-        finally:  # what is made is passed on, also when the next fails
-            if done < index:
-                link.send(writes, tokens[done:index])
+        for index, value in enumerate(tokens):
+            words[frame_word] = value >> 16
+            slot = value & 0xFFFF
+            make(self._message(slot), slot)
+            if link.is_stopping:
+                return False
+            link.send(writes, tokens[index : index + 1])
         words[frame_word] = 0
         return True
 

@@ -16,8 +16,8 @@ _PLACE_SHIFT = 36  # 64 GiB for each long note; the file is sparse, only what is
 class Slab:
     """One piece of memory, and behind it room for notes of any length.
 
-    The parent creates it. A forked worker uses it as it is, a spawned one makes its own from the
-    inherited descriptor. The memory lives until the last process and the last array let go of it.
+    The parent creates it, each worker maps it from the inherited descriptor. The memory lives until
+    the last process and the last array let go of it.
     """
 
     def __init__(self, fd: int, size_bytes: int) -> None:

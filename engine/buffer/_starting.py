@@ -16,7 +16,7 @@ from typing import Any
 from engine.buffer._process import Forked, Spawned
 from engine.buffer._stderr import StderrPipe
 from engine.buffer._worker import Plan
-from engine.errors import InvalidArgumentError, WorkerDiedError
+from engine.errors import InvalidArgumentError, WorkerDiedError, WrongStateError
 from engine.process import python_command
 
 __all__ = ("Payload", "PickledUser", "fork_worker", "pickle_user", "spawn_worker", "without_ctrl_c")
@@ -159,6 +159,11 @@ def fork_worker(
     except OSError as error:
         raise WorkerDiedError(
             f"{role} could not be started: {error.strerror}", role=role
+        ) from error
+    except AssertionError as error:  # a worker of a multiprocessing.Pool, for example
+        raise WrongStateError(
+            f"{role} could not be started: {error}; make the buffer in the main process, or use "
+            "the context 'spawn'"
         ) from error
     return Forked(started)
 

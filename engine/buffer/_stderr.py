@@ -1,5 +1,6 @@
 """The standard error of a worker: shown as it comes, and its last lines kept."""
 
+import contextlib
 import os
 import sys
 
@@ -37,11 +38,12 @@ class StderrPipe:
                 break
             self._kept = (self._kept + data)[-_KEPT_BYTES:]
             if sys.stderr is not None:
-                sys.stderr.write(data.decode("utf-8", "replace"))
-                sys.stderr.flush()
+                with contextlib.suppress(OSError, ValueError):  # ours is closed
+                    sys.stderr.write(data.decode("utf-8", "replace"))
+                    sys.stderr.flush()
         return False
 
-    def tail(self, limit_bytes: int = 4096) -> str:
+    def tail(self, limit_bytes: int = _KEPT_BYTES) -> str:
         """Return the end of what was printed."""
         return self._kept[-limit_bytes:].decode("utf-8", "replace").strip()
 

@@ -6,6 +6,7 @@ import select
 import signal
 import threading
 from collections.abc import Sequence
+from multiprocessing import process
 
 import msgspec
 
@@ -28,7 +29,7 @@ from engine.buffer._tokens import Kind, packed, token
 from engine.buffer._worker import Phase, Plan
 from engine.buffer.info import BufferInfo
 from engine.buffer.system import BufferSystem
-from engine.errors import EngineError, WorkerDiedError
+from engine.errors import EngineError, WorkerDiedError, WrongStateError
 from engine.process import Deadline, WakePipe
 
 __all__ = ("Team",)
@@ -62,6 +63,7 @@ class Team:
         self.has_seen_end: set[int] = set()
         self._info = info
         self._pid = os.getpid()
+        _check_main_guard()
         self.is_used = False
         self.is_ended = False
         self._depth = 0
@@ -99,7 +101,7 @@ class Team:
             handle: Handle
             with without_ctrl_c():
                 if forking is not None:
-                    arguments = (plan, self.slab, user, stderr.theirs, self._foreign(plan, stderr))
+                    arguments = (plan, user, stderr.theirs, self._foreign(plan, stderr))
                     handle = fork_worker(forking.context, plan.role, run_forked, arguments)
                 else:
                     assert isinstance(user, PickledUser)  # noqa: S101 - made above
@@ -255,3 +257,11 @@ class Team:
             self.words = memoryview(bytes(self.words)).cast("Q")  # the figures stay, the rest goes
         self.arrays, self.notes = [], []
         self.slab.close()
+
+
+def _check_main_guard() -> None:
+    if getattr(process.current_process(), "_inheriting", False):
+        raise WrongStateError(
+            "a worker that imports the main program would start a buffer of its own; put what the "
+            "program does under if __name__ == '__main__':"
+        )

@@ -70,7 +70,7 @@ class BufferIterator(Iterator[Arrays]):
         EngineTimeoutError : nothing came within `timeout_s`; the next call goes on waiting.
         ClosedError : `stop` was called.
         """
-        return self._take(copies=self._copies, keeps=self._keeps, timeout_s=self._timeout_s)
+        return self._take(self._copies, self._keeps, self._timeout_s)
 
     @property
     def message(self) -> Any:  # noqa: ANN401 - the user's

@@ -1,15 +1,13 @@
 """Where an engine service listens: two sockets in a folder that only its user can enter."""
 
-import os
 import secrets
 import shutil
-import tempfile
 from pathlib import Path
 
 import msgspec
 
-from engine.errors import EngineError
 from engine.process import is_same_process
+from engine.process.runtime import runtime_folder
 
 __all__ = ("Endpoint", "find_endpoints", "reap_endpoints", "runtime_folder")
 
@@ -53,29 +51,6 @@ class Endpoint(msgspec.Struct, frozen=True):
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def runtime_folder() -> Path:
-    """Return this user's private folder for sockets, made when missing.
-
-    Raises
-    ------
-    EngineError
-        When a folder of that name exists that belongs to somebody else or is open to others.
-    """
-    base = os.environ.get("XDG_RUNTIME_DIR", "")
-    if base and os.access(base, os.W_OK):
-        folder = Path(base, "penstock")
-    else:
-        folder = Path(tempfile.gettempdir(), f"penstock-{_user_id()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    info = folder.lstat()
-    if hasattr(os, "getuid") and (info.st_uid != os.getuid() or info.st_mode & 0o077):
-        raise EngineError(
-            f"the folder {folder} is not private to this user; remove it and start again",
-            folder=str(folder),
-        )
-    return folder
-
-
 def find_endpoints() -> list[Endpoint]:
     """Return the endpoints of this user's living engine services, newest first."""
     folders = [path for path in runtime_folder().glob("engine-*") if path.is_dir()]
@@ -91,6 +66,3 @@ def reap_endpoints() -> None:
         if (path / "owner").exists() and not endpoint.owner_is_alive():
             endpoint.remove()
 
-
-def _user_id() -> str:
-    return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")

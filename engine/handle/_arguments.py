@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.handle.errors import ArgumentError, HandleArgumentTypeError
 
-__all__ = ("as_path", "thread_count", "whole_number")
+__all__ = ("as_path", "is_text", "milliseconds", "thread_count", "whole_number")
 
 
 def whole_number(value: object, what: str) -> int:
@@ -17,6 +17,18 @@ def whole_number(value: object, what: str) -> int:
         except TypeError:
             pass
     raise HandleArgumentTypeError(f"{what} is a whole number, not {value!r}")
+
+
+def is_text(value: object) -> bool:
+    """Tell whether an argument is a text."""
+    return isinstance(value, str)
+
+
+def milliseconds(value: object, what: str) -> float:
+    """Return a time in seconds for an argument in milliseconds, which is 0 or more."""
+    if isinstance(value, int | float) and value is not True and 0 <= value < float("inf"):
+        return value / 1000
+    raise ArgumentError(f"{what} is a number of milliseconds, 0 or more, not {value!r}")
 
 
 def thread_count(value: object) -> int:

@@ -6,6 +6,7 @@ import weakref
 from pathlib import Path
 from typing import Protocol
 
+from engine.errors import EngineError
 from engine.handle._access import AccessGuard
 from engine.handle._plugins import PluginTable
 from engine.handle._queue import InitFunction, QueueCore
@@ -135,7 +136,15 @@ class HandleCore:
             for queue in queues:
                 queue.close("its handle was deleted or closed")
             for dependent in dependents:
-                dependent.release()
+                _release(dependent)
         finally:
             _slot.free(self)
         log.debug("handle closed, %d queue sets, %d dependents", len(queues), len(dependents))
+
+
+def _release(dependent: Dependent) -> None:
+    """Release one; what cannot be released must not keep the others."""
+    try:
+        dependent.release()
+    except EngineError as error:
+        log.warning("%s was not released cleanly: %s", type(dependent).__name__, error)

@@ -19,16 +19,17 @@ _FEWEST_BLOCKS = 8
 
 
 class Feed(Protocol):
-    """Holds what is to be processed, and makes the model's inputs from it block by block.
+    """Holds what is to be processed, and makes the model's inputs from it block by block."""
 
-    Attributes
-    ----------
-    lines : lines of the whole result.
-    block_count : number of blocks.
-    """
+    @property
+    def lines(self) -> int:
+        """Lines of the whole result."""
+        ...
 
-    lines: int
-    block_count: int
+    @property
+    def block_count(self) -> int:
+        """Number of blocks."""
+        ...
 
     def accept(self, source: object) -> None:
         """Take over a reference to the data after checking it; what was there stays on errors."""

@@ -13,7 +13,7 @@ from engine.handle._standard import Standardizer
 from engine.handle.errors import ArgumentError, SourceDataError
 from engine.protocol import TensorInfo
 
-__all__ = ("DataForm", "LineModel", "LinesFeed")
+__all__ = ("DataForm", "LineModel", "LinesFeed", "ManyFeeds")
 
 Array = np.ndarray[Any, Any]
 
@@ -215,3 +215,38 @@ class LinesFeed:
                 f"the model takes {per_run} lines at a time, the data has {lines}; "
                 "give a multiple of it"
             )
+
+
+class ManyFeeds:
+    """Several feeds of the same data, each of which gives one result of its own."""
+
+    def __init__(self, feeds: Sequence[LinesFeed]) -> None:
+        self._feeds = tuple(feeds)
+
+    @property
+    def lines(self) -> int:
+        """Lines of the whole result."""
+        return self._feeds[0].lines
+
+    @property
+    def block_count(self) -> int:
+        """Number of blocks; that of the first feed, whose blocks all take."""
+        return self._feeds[0].block_count
+
+    def accept(self, source: object) -> None:
+        """Take one array."""
+        for feed in self._feeds:
+            feed.accept(source)
+
+    def inputs(self, block: int, thread_id: int) -> list[Array]:
+        """Return the same lines as every feed gives them."""
+        return [feed.block(block, thread_id) for feed in self._feeds]
+
+    def results(self, block: int, outputs: list[Array]) -> list[Array]:
+        """Return the outputs as they are."""
+        del block
+        return outputs
+
+    def place(self, block: int) -> slice:
+        """Return the lines of the block."""
+        return self._feeds[0].place(block)

@@ -1,5 +1,6 @@
 """The processing plugins of one handle, under numbers and UUIDs that stay the same."""
 
+import contextlib
 import threading
 import uuid
 
@@ -79,6 +80,9 @@ class PluginTable:
     def choose(self) -> ProcessingPlugin:
         """Return the plugin that a new context uses: the first that is on and works.
 
+        Those that compute in a reduced precision, or simulate, come only after all others: whoever
+        wants one of them switches the others off.
+
         Raises
         ------
         PluginUnavailableError
@@ -87,6 +91,10 @@ class PluginTable:
         try:
             return self._registry.choose()
         except PluginUnavailableError as error:
+            for state in self._registry.states():
+                if state.is_enabled:
+                    with contextlib.suppress(PluginUnavailableError):
+                        return self._registry.choose(state.key)
             raise PluginUnavailableError(
                 f"{error.message}; switch one on with processingPluginSetEnabled"
             ) from error

@@ -58,7 +58,7 @@ class QueueCore:
             Whatever `init` raised; no thread is left then.
         """
         with self._state:
-            self._check_open()
+            self.check_open()
             if self._workers or self._is_creating:
                 raise ThreadsExistError(
                     f"{self.name} has {len(self._workers)} background threads already; "
@@ -136,7 +136,8 @@ class QueueCore:
                     self._turn_owner = 0
         job.finish()
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raise `HandleNoLongerValidError` after `close`."""
         if self._closed_by:
             raise HandleNoLongerValidError(
                 f"this queue set cannot be used any more because {self._closed_by}; make a new one"
@@ -165,6 +166,8 @@ class QueueCore:
         with self._state:
             is_cancelled = self._is_creation_cancelled
             if not is_cancelled:
+                # once more: a context made meanwhile does not know how many threads there are
+                self._begin_epoch(f"the threads of {self.name} were being created when it was made")
                 self._workers = tuple(workers)
         if is_cancelled:
             _end(workers, wait=True)

@@ -1,11 +1,14 @@
 """Errors of the handle classes. All are a RuntimeError, as published, and carry a code."""
 # ruff: noqa: N802 - the published names are camelCase
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from engine.errors import (
     BusyError,
     ClosedError,
+    EndOfStreamError,
     EngineError,
     InvalidArgumentError,
     MediaError,
@@ -15,6 +18,7 @@ from engine.errors import (
 )
 
 __all__ = (
+    "AcquisitionEndedError",
     "ArgumentError",
     "BufferLostError",
     "CalibrationError",
@@ -42,7 +46,28 @@ __all__ = (
     "ThreadStartError",
     "ThreadsExistError",
     "WavelengthRangeError",
+    "as_runtime_error",
+    "runtime_errors",
 )
+
+
+@contextmanager
+def runtime_errors() -> Iterator[None]:
+    """Turn errors of the engine that are no RuntimeError into one, as published."""
+    try:
+        yield
+    except EngineError as error:
+        if isinstance(error, RuntimeError):
+            raise
+        raise as_runtime_error(error) from error
+
+
+def as_runtime_error(error: EngineError) -> EngineError:
+    """Return the error itself when it is a RuntimeError, else one that says the same."""
+    if isinstance(error, RuntimeError):
+        return error
+    kind = ArgumentError if isinstance(error, InvalidArgumentError) else HandleError
+    return kind(error.message, **error.details)
 
 
 class HandleError(EngineError, RuntimeError):
@@ -58,7 +83,7 @@ class HandleError(EngineError, RuntimeError):
 
 
 class ArgumentError(HandleError, InvalidArgumentError):
-    """An argument has a value that cannot be used."""
+    """An argument of a call to the handle has a value that cannot be used."""
 
     code = "handle_argument"
 
@@ -211,3 +236,9 @@ class DeviceStateError(HandleError, WrongStateError):
     """The call does not fit what the device is doing."""
 
     code = "device_state"
+
+
+class AcquisitionEndedError(HandleError, EndOfStreamError):
+    """The device's source has no more frames."""
+
+    code = "acquisition_ended"

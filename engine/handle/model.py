@@ -1,6 +1,7 @@
 """The class `Model`: a compiled program, loaded under a handle."""
 # ruff: noqa: N802, N803 - the published names are camelCase
 
+import os
 import threading
 import weakref
 from collections.abc import Sequence
@@ -148,7 +149,10 @@ class Model:
     def valueType(self) -> ValueType:
         """What the numbers it takes are."""
         self._core.check()
-        return self._value_type or self._metadata()[1] or ValueType.Intensity
+        if self._value_type is not None:
+            return self._value_type
+        told = self._metadata()[1]
+        return ValueType.Intensity if told is None else told
 
     def _metadata(self) -> tuple[tuple[float, ...], ValueType | None]:
         if self._told is None:
@@ -165,12 +169,11 @@ def model_core_of(model: Model) -> ModelCore:
 
 
 def _open(source: DfpSource | Dfp) -> Dfp:
-    try:
-        return Dfp(source)
-    except TypeError as error:
+    if not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview | Dfp):
         raise HandleArgumentTypeError(
             f"dfp is a path, the bytes of a program or a Dfp, not {type(source).__name__}"
-        ) from error
+        )
+    return Dfp(source)
 
 
 def _check_graphs(entry: ModelEntry) -> None:

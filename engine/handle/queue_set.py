@@ -6,11 +6,12 @@ from typing import Self
 
 from engine.handle._arguments import thread_count
 from engine.handle._core import HandleCore
+from engine.handle._epoch import Epoch
 from engine.handle._queue import InitFunction, QueueCore
-from engine.handle.errors import HandleArgumentTypeError
+from engine.handle.errors import ArgumentError, HandleArgumentTypeError
 from engine.handle.handle import Handle, check_init_function
 
-__all__ = ("ProcessingQueueSet", "core_of")
+__all__ = ("ProcessingQueueSet", "core_of", "queue_of")
 
 
 class ProcessingQueueSet:
@@ -61,6 +62,24 @@ def core_of(handle: Handle) -> HandleCore:
     if not isinstance(handle, Handle):
         raise HandleArgumentTypeError(f"handle is a Handle, not {type(handle).__name__}")
     return handle._core  # noqa: SLF001 - a class of this package
+
+
+def queue_of(core: HandleCore, queue_set: ProcessingQueueSet | None) -> tuple[QueueCore, Epoch]:
+    """Return a queue set that belongs to the handle, by default the handle's own, and its epoch."""
+    if queue_set is None:
+        queue = core.queue
+    elif not isinstance(queue_set, ProcessingQueueSet):
+        raise HandleArgumentTypeError(
+            f"queueSet is a ProcessingQueueSet or None, not {type(queue_set).__name__}"
+        )
+    elif queue_set._core is not core:  # noqa: SLF001 - a class of this module
+        raise ArgumentError(
+            "queueSet belongs to another handle than the model; use one of the same"
+        )
+    else:
+        queue = queue_set._queue  # noqa: SLF001 - a class of this module
+    queue.check_open()
+    return queue, queue.epoch
 
 
 def _close(queue: QueueCore) -> None:

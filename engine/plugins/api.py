@@ -8,7 +8,15 @@ import numpy as np
 
 from engine.protocol import TensorInfo
 
-__all__ = ("Device", "ProbeReport", "ProcessingPlugin", "Session")
+__all__ = (
+    "Device",
+    "DeviceTelemetry",
+    "ForeignPrograms",
+    "HasTelemetry",
+    "ProbeReport",
+    "ProcessingPlugin",
+    "Session",
+)
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -27,6 +35,17 @@ class ProbeReport(msgspec.Struct, frozen=True):
     reason: str = ""
     version: str = ""
     devices: tuple[Device, ...] = ()
+
+
+class DeviceTelemetry(msgspec.Struct, frozen=True):
+    """How a device is doing; what it does not measure is None.
+
+    `utilization` is 0..1 since the reading before.
+    """
+
+    utilization: float | None = None
+    temperature_c: float | None = None
+    power_w: float | None = None
 
 
 @runtime_checkable
@@ -73,5 +92,40 @@ class ProcessingPlugin(Protocol):
         ------
         ProgramError
             When the backend does not accept the graph.
+        """
+        ...
+
+
+@runtime_checkable
+class HasTelemetry(Protocol):
+    """What a plugin has on top when its devices measure something."""
+
+    def telemetry(self, device_index: int = 0) -> DeviceTelemetry:
+        """Read a device's sensors; returns at once and raises nothing."""
+        ...
+
+
+@runtime_checkable
+class ForeignPrograms(Protocol):
+    """What a plugin has on top when it executes programs that a vendor's compiler made."""
+
+    def load_foreign(
+        self,
+        program: bytes,
+        model_idx: int,
+        inputs: tuple[TensorInfo, ...],
+        outputs: tuple[TensorInfo, ...],
+        device_ids: tuple[int, ...],
+    ) -> Session:
+        """Load one model of a vendor's program on some devices of the plugin.
+
+        `inputs` and `outputs` are what the program's file says.
+
+        Raises
+        ------
+        PluginError
+            When the vendor's runtime cannot be used.
+        ProgramError
+            When it refuses the program.
         """
         ...

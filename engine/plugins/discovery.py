@@ -18,30 +18,103 @@ _FIRST, _LAST = "onnxruntime-cpu", "onnx-reference"
 
 
 class PluginPlace(msgspec.Struct, frozen=True):
-    """Where a plugin's class is; `target` is "module:name"."""
+    """Where a plugin's class is; `target` is "module:name".
+
+    Attributes
+    ----------
+    is_built_in : it came with Penstock, so another one cannot take its key.
+    is_certain : it works everywhere, so it needs no probe before it is used.
+    is_on_request : it is used only when somebody names it.
+    """
 
     key: str
     target: str
     is_built_in: bool = False
     plugin_id: str = ""
     name: str = ""
+    is_certain: bool = False
+    is_on_request: bool = False
+
+
+def _built_in(
+    key: str, target: str, plugin_id: str, name: str, *, is_on_request: bool = False
+) -> PluginPlace:
+    return PluginPlace(
+        key,
+        f"engine.plugins.{target}",
+        is_built_in=True,
+        plugin_id=plugin_id,
+        name=name,
+        is_certain=key in (_FIRST, _LAST),
+        is_on_request=is_on_request,
+    )
 
 
 # Named here too, so that a source tree that was never installed finds them.
 _BUILT_IN = (
-    PluginPlace(
+    _built_in(
         _FIRST,
-        "engine.plugins.onnxruntime_cpu:OnnxRuntimeCpuPlugin",
-        is_built_in=True,
-        plugin_id="0172d72a-757a-5f3e-9b91-bfd39cf5c042",
-        name="onnxruntime (CPU)",
+        "onnxruntime_cpu:OnnxRuntimeCpuPlugin",
+        "0172d72a-757a-5f3e-9b91-bfd39cf5c042",
+        "onnxruntime (CPU)",
     ),
-    PluginPlace(
+    _built_in(
+        "onnxruntime-cuda",
+        "onnxruntime_gpu:CudaPlugin",
+        "5d2c5f0e-40f1-5a0b-8c2f-0d3e6f5b1a01",
+        "onnxruntime (CUDA)",
+    ),
+    _built_in(
+        "onnxruntime-tensorrt",
+        "onnxruntime_gpu:TensorRtPlugin",
+        "5d2c5f0e-40f1-5a0b-8c2f-0d3e6f5b1a02",
+        "onnxruntime (TensorRT)",
+    ),
+    _built_in(
+        "onnxruntime-directml",
+        "onnxruntime_gpu:DirectMlPlugin",
+        "5d2c5f0e-40f1-5a0b-8c2f-0d3e6f5b1a03",
+        "onnxruntime (DirectML)",
+    ),
+    _built_in(
+        "onnxruntime-coreml",
+        "onnxruntime_gpu:CoreMlPlugin",
+        "5d2c5f0e-40f1-5a0b-8c2f-0d3e6f5b1a04",
+        "onnxruntime (CoreML)",
+        is_on_request=True,
+    ),
+    _built_in(
+        "openvino-cpu",
+        "openvino_cpu:OpenVinoPlugin",
+        "8a1c9d34-6a55-5c0e-9f7e-3b0f2f6f7c10",
+        "OpenVINO (CPU)",
+    ),
+    _built_in(
+        "openvino-cpu-bf16",
+        "openvino_cpu:OpenVinoBf16Plugin",
+        "8a1c9d34-6a55-5c0e-9f7e-3b0f2f6f7c11",
+        "OpenVINO (CPU, bfloat16)",
+        is_on_request=True,
+    ),
+    _built_in(
+        "mx3",
+        "mx3:Mx3Plugin",
+        "3f9e2b70-0c3e-5d7a-b0a6-6f1d7c0b9e31",
+        "MemryX MX3 (not yet run on a card)",
+        is_on_request=True,
+    ),
+    _built_in(
+        "simulator",
+        "simulator:SimulatorPlugin",
+        "c7b1d6a2-1f4d-5b39-8e64-2a9f0d5c4e77",
+        "Simulated pipelined accelerator",
+        is_on_request=True,
+    ),
+    _built_in(
         _LAST,
-        "engine.plugins.onnx_reference:OnnxReferencePlugin",
-        is_built_in=True,
-        plugin_id="6349b40e-24d3-5b12-b5ba-6cbe82c1800d",
-        name="ONNX reference evaluator",
+        "onnx_reference:OnnxReferencePlugin",
+        "6349b40e-24d3-5b12-b5ba-6cbe82c1800d",
+        "ONNX reference evaluator",
     ),
 )
 

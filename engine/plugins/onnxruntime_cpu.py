@@ -1,19 +1,17 @@
 """Executes programs with onnxruntime on the processor's cores; the plugin that is always there."""
 
-import os
-import platform
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.errors import ClosedError, DeviceError, ProgramIncompatibleError
-from engine.plugins.api import Device, ProbeReport, Session
+from engine.plugins.api import Device, DeviceTelemetry, ProbeReport, Session
+from engine.plugins.host import HostSensors, memory_bytes, processor_name
 from engine.plugins.tensors import InputCheck, first_sentence
 from engine.protocol import TensorInfo
 
-__all__ = ("OnnxRuntimeCpuPlugin", "OnnxRuntimeSession")
+__all__ = ("TINY_MODEL", "OnnxRuntimeCpuPlugin", "OnnxRuntimeSession", "session_options")
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -30,8 +28,7 @@ _DTYPES = {
     "tensor(bool)": "bool",
 }
 
-# An ONNX model (IR 8, opset 17) with one float32 input x of shape (1, 4) and y = x + x.
-_TINY_MODEL = bytes.fromhex(
+TINY_MODEL = bytes.fromhex(
     "08083a400a0e0a01780a01781201792203416464120474696e795a130a0178120e0a0c"
     "080112080a0208010a02080462130a0179120e0a0c080112080a0208010a02080442040a001011"
 )
@@ -45,14 +42,17 @@ class OnnxRuntimeCpuPlugin:
     name = "onnxruntime (CPU)"
     precision = "float32"
 
+    def __init__(self) -> None:
+        self._host = HostSensors()
+
     def probe(self) -> ProbeReport:
         """Load onnxruntime and execute a tiny model with it."""
         import onnxruntime  # noqa: PLC0415 - loading it is what may crash
 
-        session = self.load(_TINY_MODEL)
+        session = self.load(TINY_MODEL)
         session.run([np.ones((1, 4), np.float32)])
         session.close()
-        device = Device(0, "cpu", _processor_name(), _memory_bytes())
+        device = Device(0, "cpu", processor_name(), memory_bytes())
         return ProbeReport(True, version=onnxruntime.__version__, devices=(device,))
 
     def load(self, graph: bytes, *, threads_per_lane: int = 1) -> Session:
@@ -65,16 +65,11 @@ class OnnxRuntimeCpuPlugin:
         """
         import onnxruntime  # noqa: PLC0415 - loading it is what may crash
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads_per_lane
-        options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-        options.log_severity_level = 3
         try:
             native = onnxruntime.InferenceSession(
-                bytes(graph), options, providers=["CPUExecutionProvider"]
+                bytes(graph),
+                session_options(threads_per_lane),
+                providers=["CPUExecutionProvider"],
             )
         except Exception as error:
             raise ProgramIncompatibleError(
@@ -84,11 +79,34 @@ class OnnxRuntimeCpuPlugin:
             ) from error
         return OnnxRuntimeSession(native)
 
+    def telemetry(self, device_index: int = 0) -> DeviceTelemetry:
+        """Read how busy the processor's cores are, and how warm where it says so."""
+        return self._host.read()
+
+
+def session_options(threads: int) -> Any:  # noqa: ANN401 - onnxruntime has no types
+    """Return options for a session that lanes share: no threads of its own, no spinning."""
+    import onnxruntime  # noqa: PLC0415 - loading it is what may crash
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return options
+
 
 class OnnxRuntimeSession:
     """One model in onnxruntime, with its inputs checked before every run."""
 
-    def __init__(self, native: Any) -> None:  # noqa: ANN401 - onnxruntime has no types
+    def __init__(
+        self,
+        native: Any,  # noqa: ANN401 - onnxruntime has no types
+        plugin_key: str = OnnxRuntimeCpuPlugin.key,
+    ) -> None:
+        self._plugin_key = plugin_key
         self.inputs = tuple(_info(node, port) for port, node in enumerate(native.get_inputs()))
         self.outputs = tuple(_info(node, port) for port, node in enumerate(native.get_outputs()))
         self._native = native
@@ -119,7 +137,7 @@ class OnnxRuntimeSession:
             raise DeviceError(
                 f"onnxruntime failed while executing the model: {first_sentence(error)}; "
                 "check the model and its inputs",
-                plugin=OnnxRuntimeCpuPlugin.key,
+                plugin=self._plugin_key,
             ) from error
         return outputs
 
@@ -138,20 +156,3 @@ def _info(node: Any, port: int) -> TensorInfo:  # noqa: ANN401 - onnxruntime has
         )
     shape = tuple(size if isinstance(size, int) and size > 0 else 0 for size in node.shape or ())
     return TensorInfo(node.name, shape, dtype, port)
-
-
-def _processor_name() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    for line in text.splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _memory_bytes() -> int:
-    if not hasattr(os, "sysconf"):
-        return 0
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

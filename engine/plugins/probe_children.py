@@ -13,6 +13,7 @@ from typing import IO
 import msgspec
 
 from engine.plugins.api import ProbeReport
+from engine.plugins.prerequisites import missing_prerequisite
 from engine.plugins.probing import ProbeAnswer
 from engine.process import Outcome, python_command, wait_readable
 from engine.process.sentinel import sentinel_for
@@ -88,13 +89,21 @@ def probe_in_children(
 ) -> Iterator[tuple[str, ProbeAnswer]]:
     """Probe plugins in one child process each, all at once; yield each answer as it comes.
 
+    A built-in plugin that plainly lacks something is answered for without a process.
     A child that crashes, ends by itself, prints too much or has no answer after `timeout_s` gives
     an unavailable report with the reason in words. No child is left behind, whatever happens.
     """
     selector = selectors.DefaultSelector()
     running: dict[str, _Child] = {}
     try:
+        promising = []
         for key in keys:
+            missing = missing_prerequisite(key)
+            if missing:
+                yield key, ProbeAnswer(ProbeReport(False, missing))
+            else:
+                promising.append(key)
+        for key in promising:
             child = running[key] = _Child(key)
             selector.register(child.sentinel.fileno(), selectors.EVENT_READ, (child, None))
             for pipe in child.pipes:

@@ -72,7 +72,8 @@ class PluginRegistry:
     def choose(self, preferred_key: str = "") -> ProcessingPlugin:
         """Return the plugin to use: the preferred one, or the first that is usable.
 
-        A third party's plugin whose state is not known yet is probed first.
+        A plugin that may not work here and whose state is not known yet is probed first. Plugins
+        that compute in a reduced precision, or simulate, are used only when they are preferred.
 
         Raises
         ------
@@ -84,8 +85,13 @@ class PluginRegistry:
         if preferred_key:
             return self._use(self._place(preferred_key))
         refusals = []
-        for place in self._places.values():
+        candidates = [place for place in self._places.values() if not place.is_on_request]
+        for place in candidates:
             try:
+                if self._is_to_probe(place):  # all at once: each takes a process and a while
+                    self._probe(
+                        [one.key for one in candidates if self._is_to_probe(one)], _PROBE_TIMEOUT_S
+                    )
                 return self._use(place)
             except PluginUnavailableError as error:
                 refusals.append(error.message)
@@ -98,8 +104,7 @@ class PluginRegistry:
                 f"plugin {place.key!r} is switched off; switch it on or choose another",
                 plugin=place.key,
             )
-        unknown = (PluginAvailability.UNKNOWN, PluginAvailability.PROBING)
-        if state.availability in unknown and not place.is_built_in:
+        if self._is_to_probe(place):
             self._probe([place.key], _PROBE_TIMEOUT_S)
             state = self._states[place.key]
         if state.availability is PluginAvailability.UNAVAILABLE:
@@ -115,6 +120,12 @@ class PluginRegistry:
             with self._lock:
                 plugin = self._plugins.setdefault(place.key, plugin)
         return plugin
+
+    def _is_to_probe(self, place: PluginPlace) -> bool:
+        """Tell whether nobody knows yet whether a plugin works here."""
+        state = self._states[place.key]
+        unknown = (PluginAvailability.UNKNOWN, PluginAvailability.PROBING)
+        return state.is_enabled and state.availability in unknown and not place.is_certain
 
     def _place(self, key: str) -> PluginPlace:
         place = self._places.get(key)

@@ -1,17 +1,19 @@
 """Big buffers on their way to another process: one side writes them into slabs, one reads them."""
 
+import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.errors import ClosedError
 from engine.runner._slab import Slab
 from engine.runner._spans import PIECE_BYTES, SpanTable
 
-__all__ = ("Arena", "Bytes", "Lender", "Span", "Spans")
+__all__ = ("Area", "Arena", "Bytes", "Lender", "Span", "Spans")
 
 Bytes = npt.NDArray[np.uint8]
 Span = tuple[int, int]
@@ -23,24 +25,27 @@ _SMALLEST_SLAB_BYTES = 4 * 1024 * 1024
 _LENT_BYTES = 8 * 1024 * 1024
 
 
+class Area(NamedTuple):
+    """A slab, what of it is in use, and its bytes."""
+
+    slab: Slab
+    table: SpanTable
+    array: Bytes
+
+
 class Arena:
     """The writing side: owns slabs, adds a larger one when the others are full.
 
-    One thread writes. What the reader has given back arrives through `freed`, which every thread
-    may append to.
+    Threads may share it. What the reader has given back arrives through `freed`, which every
+    thread may append to.
     """
 
     def __init__(self, purpose: str) -> None:
-        self.slabs: list[Slab] = []
+        self.areas: list[Area] = []
         self.freed: deque[Span] = deque()
         self._purpose = purpose
-        self._tables: list[SpanTable] = []
-        self._arrays: list[Bytes] = []
-
-    @property
-    def used_bytes(self) -> int:
-        """Bytes that are handed out."""
-        return sum(table.used_bytes for table in self._tables)
+        self._is_closed = False
+        self._lock = threading.RLock()  # a signal handler may close in the middle
 
     def write(self, parts: Iterable[Any]) -> tuple[int, int, int, tuple[int, ...]]:
         """Copy buffers of bytes into one span; return its slab, begin, size and their lengths.
@@ -52,39 +57,38 @@ class Arena:
         sources = [np.frombuffer(part, np.uint8) for part in parts]
         lengths = tuple(source.nbytes for source in sources)
         size = sum(_padded(length) for length in lengths)
-        slab, begin = self._take(size)
-        array, offset = self._arrays[slab], begin
+        with self._lock:
+            slab, begin = self._take(size)
+        array, offset = self.areas[slab].array, begin
         for source, length in zip(sources, lengths, strict=True):
             np.copyto(array[offset : offset + length], source)
             offset += _padded(length)
         return slab, begin, size, lengths
 
-    def give_back(self, spans: Iterable[Span]) -> None:
-        """Free spans the reader no longer needs."""
-        for slab, begin in spans:
-            self._tables[slab].give_back(begin)
-
     def close(self) -> None:
         """Let go of the memory; what the reader still uses stays with the reader."""
-        for slab in self.slabs:
-            slab.close()
-        self._arrays.clear()
+        with self._lock:
+            self._is_closed = True
+            for area in self.areas:
+                area.slab.close()
 
     def _take(self, size: int) -> Span:
         while self.freed:
-            self.give_back((self.freed.popleft(),))
-        for number, table in enumerate(self._tables):
-            if (begin := table.take(size)) is not None:
-                return number, begin
-        total = sum(slab.size_bytes for slab in self.slabs)
+            number, begin = self.freed.popleft()
+            self.areas[number].table.give_back(begin)
+        for number, area in enumerate(self.areas):
+            if (found := area.table.take(size)) is not None:
+                return number, found
+        total = sum(area.slab.size_bytes for area in self.areas)
         wanted = -(-max(2 * size, total, _SMALLEST_SLAB_BYTES) // PIECE_BYTES) * PIECE_BYTES
         slab = Slab.create(wanted, self._purpose)
-        self._arrays.append(np.frombuffer(slab.mapping, np.uint8))
-        self._tables.append(SpanTable(wanted))
-        self.slabs.append(slab)  # last: from here on others see it
-        begin = self._tables[-1].take(size)
-        assert begin is not None, "a new slab holds what it was made for"  # noqa: S101
-        return len(self.slabs) - 1, begin
+        area = Area(slab, SpanTable(wanted), np.frombuffer(slab.mapping, np.uint8))
+        begin = area.table.take(size) or 0  # a new one begins at 0
+        self.areas.append(area)
+        if self._is_closed:
+            slab.close()
+            raise ClosedError("the workers were closed; nothing can be sent to them")
+        return len(self.areas) - 1, begin
 
 
 class _Loan(weakref.ref[Bytes]):
@@ -113,6 +117,7 @@ class Lender:
     def __init__(self, next_slab: Callable[[], Slab]) -> None:
         self.freed: deque[Span] = deque()
         self._next_slab = next_slab
+        self._lock = threading.Lock()
         self._slabs: list[Slab] = []
         self._loans: dict[int, _Loan] = {}
 
@@ -120,8 +125,9 @@ class Lender:
         self, slab: int, begin: int, size: int, lengths: Sequence[int], *, must_copy: bool = False
     ) -> list[memoryview]:
         """Return the buffers of a span; the span is free again when all of them are gone."""
-        while slab >= len(self._slabs):
-            self._slabs.append(self._next_slab())
+        with self._lock:
+            while slab >= len(self._slabs):
+                self._adopt(self._next_slab())
         lent = np.frombuffer(self._slabs[slab].mapping, np.uint8, size, begin)
         if must_copy or len(self._loans) * size > max(_LENT_BYTES, 2 * size):
             lent = lent.copy()
@@ -130,7 +136,7 @@ class Lender:
             loan = _Loan(lent, self._returned)
             loan.span = (slab, begin)
             self._loans[id(loan)] = loan
-        view, offset, found = memoryview(lent), 0, []
+        view, offset, found = lent.data, 0, []
         for length in lengths:
             found.append(view[offset : offset + length])
             offset += _padded(length)
@@ -141,11 +147,15 @@ class Lender:
         freed = self.freed
         return [freed.popleft() for _ in range(len(freed))]
 
-    def close(self) -> None:
-        """Let go of the slabs; lent arrays keep theirs."""
-        for slab in self._slabs:
-            slab.close()
-        self._slabs.clear()
+    def adopt_all(self, pending_slabs: Callable[[], Iterable[Slab]]) -> None:
+        """Take over what the writer has made so far, because it is gone."""
+        with self._lock:
+            for slab in pending_slabs():
+                self._adopt(slab)
+
+    def _adopt(self, slab: Slab) -> None:
+        slab.close()  # it is mapped; nobody needs the descriptor any more
+        self._slabs.append(slab)
 
     def _returned(self, loan: "weakref.ref[Bytes]") -> None:
         known = self._loans.pop(id(loan), None)

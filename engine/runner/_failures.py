@@ -1,4 +1,4 @@
-"""Exceptions on their way from a worker: the object itself when it survives pickling, else words."""
+"""Exceptions on their way from a worker: the object itself if it survives that, else words."""
 
 import pickle
 import traceback

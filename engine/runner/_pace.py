@@ -7,6 +7,7 @@ _PARCEL_S = 0.001
 """A parcel holds about this much work: enough to forget its cost, little enough to share out."""
 _PARCEL_BYTES = 2_000_000
 _SLOW_ITEM_S = 0.02
+_PATIENCE_S = 0.002
 _WEIGHT = 0.3
 
 
@@ -65,6 +66,11 @@ class Pace:
         if self._item_s > _SLOW_ITEM_S and self._consumer_s < self._item_s / 10:
             return 1
         return 2
+
+    @property
+    def patience_s(self) -> float:
+        """How long a worker may be silent before it counts as held up by a slow item."""
+        return _PATIENCE_S + 3 * self._item_s * self.items
 
 
 def _blend(old: float, new: float) -> float:

@@ -46,8 +46,10 @@ class Slab:
             else:
                 os.ftruncate(fd, size_bytes)
             return cls(fd)
-        except (OSError, OverflowError, ValueError) as error:
+        except BaseException as error:
             os.close(fd)
+            if not isinstance(error, OSError | OverflowError | ValueError):
+                raise
             raise OutputError(
                 f"no memory for {purpose}: {size_bytes / 1e6:.1f} MB are needed ({error}); "
                 "close other programs, or use fewer workers or smaller items",

@@ -13,39 +13,29 @@ PIECE_BYTES = 4096
 class SpanTable:
     """The free and used spans of `size_bytes` bytes. The lowest fitting place is taken first.
 
-    Taking the lowest keeps the bytes in use few and warm in the processor's cache. One thread
-    uses it. An exception that strikes between two lines loses a span at worst, never gives one
-    out twice.
+    Taking the lowest keeps the bytes in use few and warm in the processor's cache. One thread at
+    a time uses it. An exception that strikes in the middle (a signal handler's) loses a span at
+    worst, and never gives one out twice: each change of the list of free spans is one step.
     """
 
     def __init__(self, size_bytes: int) -> None:
         self.size_bytes = size_bytes
         self._used: dict[int, int] = {}
-        self._begins = [0]  # of the free spans, ascending; no two of them touch
-        self._sizes = [size_bytes]
+        self._free = [(0, size_bytes)]  # begin and size, ascending; no two of them touch
 
     @property
     def used_bytes(self) -> int:
         """How many bytes are handed out."""
         return sum(self._used.values())
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is handed out."""
-        return not self._used
-
     def take(self, size_bytes: int) -> int | None:
         """Return the begin of a span of at least `size_bytes`, or None when there is no room."""
         needed = -(-size_bytes // PIECE_BYTES) * PIECE_BYTES
-        for index, free in enumerate(self._sizes):
+        for index, (begin, free) in enumerate(self._free):
             if free < needed:
                 continue
-            begin = self._begins[index]
-            if free == needed:
-                del self._sizes[index], self._begins[index]
-            else:
-                self._sizes[index] = free - needed
-                self._begins[index] = begin + needed
+            rest = [(begin + needed, free - needed)] if free > needed else []
+            self._free[index : index + 1] = rest
             self._used[begin] = needed
             return begin
         return None
@@ -55,12 +45,12 @@ class SpanTable:
         size = self._used.pop(begin, None)
         if size is None:
             raise EngineBugError(f"the span at {begin} was given back but is not in use")
-        index = bisect_left(self._begins, begin)
-        if index < len(self._begins) and begin + size == self._begins[index]:
-            size += self._sizes[index]
-            del self._begins[index], self._sizes[index]
-        if index and self._begins[index - 1] + self._sizes[index - 1] == begin:
-            self._sizes[index - 1] += size
-            return
-        self._begins.insert(index, begin)
-        self._sizes.insert(index, size)
+        first = after = bisect_left(self._free, (begin, 0))
+        end = begin + size
+        if after < len(self._free) and self._free[after][0] == end:
+            end += self._free[after][1]
+            after += 1
+        if first and sum(self._free[first - 1]) == begin:
+            first -= 1
+            begin = self._free[first][0]
+        self._free[first:after] = [(begin, end - begin)]

@@ -1,20 +1,24 @@
-"""``make bench``: runs the benchmarks named on the command line, or all, and prints one table."""
+"""``make bench``: runs the benchmarks named on the command line and prints one table."""
 
 import argparse
 import os
 import sys
+from importlib import import_module
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import pipeline, startup, window
 from tests.benchmarks.rows import Row
 
-BENCHMARKS = {
-    "pipeline": pipeline.run,
-    "window": window.run,
-    "startup": startup.run,
-}
+MAIN = ("pipeline", "window", "startup")
+BENCHMARKS = (
+    *MAIN,
+    "accelerator",
+    "handle",
+    "parallel_buffer",
+    "parallel_machine",
+    "parallel_runner",
+)
 
 
 def main() -> int:
@@ -24,9 +28,9 @@ def main() -> int:
     options = parser.parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     rows: list[Row] = []
-    for name in options.names or BENCHMARKS:
+    for name in options.names or MAIN:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        rows += BENCHMARKS[name](options.rounds)
+        rows += import_module(f"tests.benchmarks.{name}").run(options.rounds)
     table = Table("what", "ours", "bare", "ratio", "wanted", "")
     for row in rows:
         table.add_row(row.what, row.ours, row.bare, row.ratio, row.wanted, row.verdict)

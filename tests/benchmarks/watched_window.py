@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 from PySide6.QtCore import QObject, QSettings, Qt, QTimer, Slot
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QTabWidget, QWidget
 
 from engine.client import EngineClient, PreviewReader
 from ui.bridge.bridge import EngineBridge
@@ -101,7 +101,9 @@ def more_plots(theme: Theme, bridge: EngineBridge, count: int) -> QWidget:
         bridge.snapshot_changed.connect(tabs.set_snapshot)
         bridge.telemetry_changed.connect(tabs.add_telemetry)
         bridge.ticked.connect(tabs.tick)
-        tabs.show_page(number % 4)
+        pages = tabs.findChild(QTabWidget, "tabs")
+        if pages is not None:
+            pages.setCurrentIndex(number % 4)
         row.addWidget(tabs)
     place.resize(1900, 240)
     place.show()

@@ -1,11 +1,15 @@
-"""Programs that end without shutting their accelerators down."""
+"""Programs that end without shutting their accelerators down, alone and with shared devices."""
 
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from engine.manager import ManagerAddress, start_manager, stop_manager
 
 PREAMBLE = """
 import faulthandler, queue, sys, threading, numpy as np
@@ -54,15 +58,41 @@ CASES = {
 }
 
 
-def script_for(body: str) -> list[str]:
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def shared_runtime() -> Iterator[str]:
+    """Return a runtime folder in which a device manager runs."""
+    with tempfile.TemporaryDirectory(prefix="penstock-test-") as folder:
+        Path(folder, "penstock").mkdir(mode=0o700)
+        address = ManagerAddress(str(Path(folder, "penstock", "manager")))
+        start_manager(address, idle_timeout_s=0)
+        yield folder
+        stop_manager(address)
+
+
+@pytest.fixture(params=["local", pytest.param("shared", marks=pytest.mark.slow)])
+def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "shared":
+        monkeypatch.setenv("XDG_RUNTIME_DIR", request.getfixturevalue("shared_runtime"))
+    return str(request.param)
+
+
+def script_for(body: str, mode: str) -> list[str]:
+    if mode == "local":
+        body = body.replace("Accl(dfp)", "Accl(dfp, ignore_manager=True)")
     return [sys.executable, "-c", f"{PREAMBLE}\n{body}\nprint('end', flush=True)"]
 
 
 @pytest.mark.parametrize("case", list(CASES))
-def test_a_program_that_forgets_shutdown_ends_quickly_and_quietly(case: str) -> None:
-    root = Path(__file__).parents[2]
+def test_a_program_that_forgets_shutdown_ends_quickly_and_quietly(case: str, mode: str) -> None:
     with subprocess.Popen(
-        script_for(CASES[case]), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root
+        script_for(CASES[case], mode),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "end\n"
@@ -96,13 +126,13 @@ print("went on")
 """
 
 
-def test_an_interrupt_from_the_keyboard_ends_wait_and_the_program_goes_on() -> None:
+def test_an_interrupt_from_the_keyboard_ends_wait_and_the_program_goes_on(mode: str) -> None:
     done = subprocess.run(
-        script_for("import os, signal\n" + INTERRUPT),
+        script_for("import os, signal\n" + INTERRUPT, mode),
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("went on\nend\n", "", 0)

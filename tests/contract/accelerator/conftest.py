@@ -1,7 +1,13 @@
-"""Small compiled programs, and a device that a test can hold back or break."""
+"""Small compiled programs, and a device that a test can hold back or break.
 
+Every test runs twice: with the device in this process, and shared through a device manager.
+"""
+
+import dataclasses
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +15,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from engine.accelerator import _program
+from engine.accelerator import _backend, _program
 from engine.config import PreSettings
 from engine.dfp import ModelEntry, pack_dfp
+from engine.manager import ManagerAddress, start_manager, stop_manager
 from engine.plugins.onnxruntime_cpu import OnnxRuntimeCpuPlugin
 from engine.protocol import TensorInfo
+from tests.support.held_plugin import HeldDevice, held_environment
 
 Array = np.ndarray[Any, Any]
 
@@ -177,19 +185,64 @@ class _HeldSession:
         self._session.close()
 
 
+@pytest.fixture(scope="session")
+def shared_device() -> Iterator[tuple[ManagerAddress, HeldDevice]]:
+    """Run a device manager for the whole session, with a device that can be held back."""
+    with tempfile.TemporaryDirectory(prefix="penstock-test-") as folder:
+        address = ManagerAddress(str(Path(folder, "manager")))
+        with held_environment(Path(folder, "held")) as held:
+            start_manager(address, devices=["held"], idle_timeout_s=0)
+            try:
+                yield address, held
+            finally:
+                stop_manager(address)
+
+
+@pytest.fixture(params=["local", pytest.param("shared", marks=pytest.mark.slow)])
+def mode(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def place(
+    mode: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> ManagerAddress:
+    """Decide where accelerators run whose test does not say it."""
+    address = ManagerAddress(str(tmp_path))
+    if mode == "shared":
+        address, _ = request.getfixturevalue("shared_device")
+    else:
+        real = _backend.open_backend
+
+        def open_backend(dfp: Any, ids: Any, access: Any, *options: Any) -> Any:
+            local = dataclasses.replace(access, ignore_manager=not access.local_mode)
+            return real(dfp, ids, local, *options)
+
+        monkeypatch.setattr(_program, "open_backend", open_backend)
+    monkeypatch.setattr(_backend, "find_address", lambda *_: address)
+    return address
+
+
 @pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
+def device(
+    mode: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Device | HeldDevice]:
     """Let the test hold back and break the device of accelerators made afterwards."""
+    if mode == "shared":
+        _, held = request.getfixturevalue("shared_device")
+        yield held
+        held.reset()
+        return
     control = Device()
 
     class HeldPlugin(OnnxRuntimeCpuPlugin):
         def load(self, graph: bytes, *, threads_per_lane: int = 1) -> Any:
             return _HeldSession(control, super().load(graph, threads_per_lane=threads_per_lane))
 
-    class Registry(_program.PluginRegistry):
+    class Registry(_backend.PluginRegistry):
         def choose(self, preferred_key: str = "") -> Any:
             return HeldPlugin()
 
-    monkeypatch.setattr(_program, "PluginRegistry", Registry)
+    monkeypatch.setattr(_backend, "PluginRegistry", Registry)
     yield control
     control.release()

@@ -74,18 +74,15 @@ def test_group_id_is_accepted_as_the_old_name_of_device_ids(identity: bytes) -> 
     accl.shutdown()
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [({}, "shared mode is not there"), ({"local_mode": True}, ""), ({"ignore_manager": True}, "")],
-)
-def test_running_locally_without_being_asked_is_said_once_in_the_log(
-    options: Any, words: str, identity: bytes, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("options", [{}, {"local_mode": True}, {"ignore_manager": True}])
+def test_where_it_runs_is_said_once_in_the_log(
+    options: Any, mode: str, identity: bytes, caplog: pytest.LogCaptureFixture, request: Any
 ) -> None:
+    wanted = "shared" if mode == "shared" and not options else "local"
     with caplog.at_level(logging.INFO, "engine.accelerator"), SyncAccl(identity, **options):
         pass
-    told = [r.getMessage() for r in caplog.records if "local mode" in r.getMessage()]
-    assert len(told) == 1
-    assert ("shared mode is not there" in told[0]) is bool(words)
+    told = [r.getMessage() for r in caplog.records if "running in" in r.getMessage()]
+    assert told == [f"running in {wanted} mode on device [0]"]
 
 
 def test_options_are_copied_when_the_accelerator_is_made(identity: bytes, frame: Any) -> None:

@@ -144,8 +144,11 @@ class Device:
         self.runs = 0
         self.takes_s = 0.0
         self.error: BaseException | None = None
+        self._held_thread = ""
 
-    def hold(self) -> None:
+    def hold(self, thread: str = "") -> None:
+        """Hold runs back until `release`; with a thread's name only those on that thread."""
+        self._held_thread = thread
         self._open.clear()
 
     def release(self) -> None:
@@ -158,7 +161,8 @@ class Device:
             self.most_running = max(self.most_running, self.running)
             self.threads.add(threading.current_thread().name)
         self.entered.release()
-        self._open.wait(20)
+        if self._held_thread in ("", threading.current_thread().name):
+            self._open.wait(20)
         if self.takes_s:
             threading.Event().wait(self.takes_s)
         if self.error is not None:
@@ -195,11 +199,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
         def load(self, graph: bytes, *, threads_per_lane: int = 1) -> Any:
             return _HeldSession(control, super().load(graph, threads_per_lane=threads_per_lane))
 
-    class Registry(_plugins.PluginRegistry):
-        def choose(self, preferred_key: str = "") -> Any:
-            return HeldPlugin()
-
-    monkeypatch.setattr(_plugins, "PluginRegistry", Registry)
+    monkeypatch.setattr(_plugins.PluginTable, "choose", lambda table: HeldPlugin())
     yield control
     control.release()
 

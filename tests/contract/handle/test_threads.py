@@ -267,6 +267,20 @@ def test_the_last_reference_may_be_deleted_inside_the_function(license_data: byt
         assert background() == set()
 
 
+def test_a_context_made_while_threads_are_being_created_is_invalid(
+    handle: Handle, programs: Any, threads: Any, in_thread: Any
+) -> None:
+    made: list[ProcessingContext] = []
+
+    def init(thread_id: int, thread_count: int) -> None:
+        call = in_thread(lambda: made.append(context_of(handle, threads, programs)))
+        call.join()
+
+    threads.createProcessingThreads(3, init)
+    assert [context.isValid for context in made] == [False, False]
+    context_of(handle, threads, programs).processNext()
+
+
 @pytest.mark.parametrize("count", [0, -1, -100])
 def test_a_count_below_1_is_refused(threads: Any, count: int) -> None:
     with pytest.raises(RuntimeError, match="1 or more"):
@@ -309,6 +323,27 @@ def test_a_system_without_threads_left_leaves_none_behind(
     with pytest.raises(RuntimeError, match="use fewer threads"):
         threads.createProcessingThreads(5)
     assert background() == set()
+
+
+def test_processing_returns_when_the_slowest_thread_is_done(
+    handle: Handle, programs: Any, threads: Any, device: Any, in_thread: Any
+) -> None:
+    threads.createProcessingThreads(2)
+    context = context_of(handle, threads, programs)
+    device.hold("processing-1")
+    while True:  # until the background thread has got a block
+        context.setSourceData(np.full((500, 4), 3, np.float32))
+        call = in_thread(context.processNext)
+        for _ in range(500):
+            assert device.entered.acquire(timeout=10)
+        call.thread.join(0.1)
+        if "processing-1" in device.threads:
+            break
+    assert call.thread.is_alive()
+    device.release()
+    call.join()
+    assert call.error is None
+    np.testing.assert_array_equal(context.outputSinkData(0), np.full((500, 4), 6))
 
 
 # -- stopProcessingThreads

@@ -1,0 +1,430 @@
+"""The manager itself: one thread that watches clients and device workers, and moves no frame."""
+
+import contextlib
+import logging
+import os
+import selectors
+import socket
+import struct
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from engine.errors import (
+    BrokenError,
+    DeviceNotFoundError,
+    EngineError,
+    OutputError,
+    WrongStateError,
+    to_wire,
+)
+from engine.manager.address import ManagerAddress
+from engine.manager.device_worker import DeviceWorker
+from engine.manager.line import Line, close_fds
+from engine.manager.messages import (
+    PROTOCOL_VERSION,
+    AskStatus,
+    Attach,
+    Attached,
+    AttachRefused,
+    Detached,
+    Ending,
+    Figures,
+    Hello,
+    Message,
+    Open,
+    Opened,
+    Refused,
+    Status,
+    Stop,
+    Welcome,
+    WorkerLost,
+)
+from engine.manager.status import DeviceFigures, DeviceInfo, ManagerStatus
+from engine.process import WakePipe
+from engine.shm import reap, reap_owner
+
+__all__ = ("Manager",)
+
+log = logging.getLogger(__name__)
+
+_STATUS_S = 1.0
+_BACKLOG = 128
+_PEER = struct.Struct("3i")
+
+
+class _Client:
+    """A connection of a client process."""
+
+    def __init__(self, number: int, line: Line, pid: int) -> None:
+        self.number = number
+        self.line = line
+        self.pid = pid
+        self.is_welcome = False
+        self.has_programs = False
+
+
+class _Place:
+    """A client's program on a device; `number` is that of the question not yet answered, or 0."""
+
+    def __init__(self, client: _Client, device: int, number: int) -> None:
+        self.client = client
+        self.device = device
+        self.number = number
+
+
+class _StatusRequest:
+    """Somebody waits for the status until all workers have answered."""
+
+    def __init__(
+        self, client: _Client, number: int, figures: list[DeviceFigures], missing: set[int]
+    ) -> None:
+        self.client = client
+        self.number = number
+        self.figures = figures
+        self.missing = missing
+        self.until_s = time.monotonic() + _STATUS_S
+
+
+class Manager:
+    """Serves one address until it is stopped or nobody has used it for a while.
+
+    Parameters
+    ----------
+    idle_timeout_s : ends this long after the last client; 0 never.
+    """
+
+    def __init__(
+        self, address: ManagerAddress, devices: Sequence[DeviceInfo], *, idle_timeout_s: float
+    ) -> None:
+        self._address = address
+        self._idle_timeout_s = idle_timeout_s
+        self._begun_s = self._used_s = time.monotonic()
+        self._workers = {
+            info.index: DeviceWorker(info, address.device_lock_path(info.index)) for info in devices
+        }
+        self._clients: dict[int, _Client] = {}
+        self._places: dict[int, _Place] = {}
+        self._pidfds: dict[int, int] = {}
+        self._waiting: list[_StatusRequest] = []
+        self._numbers = 0
+        self._why_ending = ""
+        self._stopper: _Client | None = None
+        self._selector = selectors.DefaultSelector()
+        self._wake = WakePipe()
+        self._listener: socket.socket | None = None
+
+    def listen(self) -> None:
+        """Be reachable; what lies at the address is stale, because its lock is ours.
+
+        Raises
+        ------
+        OutputError
+            When the socket cannot be made.
+        """
+        path = Path(self._address.socket_path)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        listener.setblocking(False)
+        before = os.umask(0o177)
+        try:
+            path.unlink(missing_ok=True)
+            listener.bind(str(path))
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            listener.close()
+            raise OutputError(f"the device manager cannot listen at {path}: {error}") from error
+        finally:
+            os.umask(before)
+        self._listener = listener
+        reap()
+        self._watch(listener.fileno(), self._accept)
+        self._watch(self._wake.fileno(), self._wake.clear)
+        log.info("listening at %s, process %d", path, os.getpid())
+
+    def end(self, reason: str) -> None:
+        """End soon. Safe in a signal handler."""
+        self._why_ending = reason
+        self._wake.wake()
+
+    def serve(self) -> None:
+        """Serve until the end, then free everything."""
+        try:
+            while not self._why_ending:
+                for key, _ in self._selector.select(self._next_timer_s()):
+                    key.data()
+                self._check_timers()
+        finally:
+            self._close()
+
+    # -- time
+
+    def _next_timer_s(self) -> float | None:
+        moments = [request.until_s for request in self._waiting]
+        if self._idle_timeout_s and not self._is_used():
+            moments.append(self._used_s + self._idle_timeout_s)
+        return max(0.0, min(moments) - time.monotonic()) if moments else None
+
+    def _check_timers(self) -> None:
+        now = time.monotonic()
+        for request in [r for r in self._waiting if r.until_s <= now or not r.missing]:
+            self._waiting.remove(request)
+            self._answer_status(request)
+        if self._is_used():
+            self._used_s = now
+        elif self._idle_timeout_s and now >= self._used_s + self._idle_timeout_s:
+            self.end("it was not used any more")
+
+    def _is_used(self) -> bool:
+        return any(client.has_programs for client in self._clients.values())
+
+    # -- clients
+
+    def _accept(self) -> None:
+        if self._listener is None:
+            return
+        try:
+            end, _ = self._listener.accept()
+        except OSError:
+            return
+        pid, uid, _ = _PEER.unpack(
+            end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+        )
+        if uid not in (os.getuid(), 0):
+            log.warning("refused a connection of user %d", uid)
+            end.close()
+            return
+        self._numbers += 1
+        client = _Client(self._numbers, Line(end), pid)
+        self._clients[client.number] = client
+        self._watch(client.line.fileno(), lambda: self._hear(client))
+        self._watch_process(pid)
+
+    def _watch_process(self, pid: int) -> None:
+        """Remove what a client's process leaves in shared memory, as soon as it has ended."""
+        if pid in self._pidfds or not hasattr(os, "pidfd_open"):
+            return
+        with contextlib.suppress(OSError):  # of another container, or gone
+            fd = self._pidfds[pid] = os.pidfd_open(pid)
+            self._watch(fd, lambda: self._bury(pid))
+
+    def _bury(self, pid: int) -> None:
+        fd = self._pidfds.pop(pid)
+        self._selector.unregister(fd)
+        os.close(fd)
+        reap_owner(pid)
+
+    def _hear(self, client: _Client) -> None:
+        try:
+            received = client.line.recv()
+            if received is None:
+                return
+            message, fds = received
+            try:
+                self._obey(client, message, fds)
+            finally:
+                close_fds(fds)
+        except EngineError as error:
+            log.debug("client %d (process %d): %s", client.number, client.pid, error)
+            self._drop(client)
+
+    def _obey(self, client: _Client, message: Message, fds: Sequence[int]) -> None:
+        match message:
+            case Hello(version=version):
+                self._welcome(client, version)
+            case _ if not client.is_welcome:
+                raise BrokenError("a client did not introduce itself")
+            case Open():
+                self._open(client, message, fds)
+            case AskStatus(number=number):
+                self._ask_status(client, number)
+            case Stop():
+                self._stopper = client
+                self.end("it was stopped by 'penstock manager stop'")
+            case _:
+                raise BrokenError(f"a client sent {type(message).__name__}")
+
+    def _welcome(self, client: _Client, version: int) -> None:
+        if version != PROTOCOL_VERSION:
+            error = WrongStateError(
+                f"the device manager that runs (process {os.getpid()}) is of another version of "
+                "Penstock; stop it with 'penstock manager stop' and try again"
+            )
+            client.line.send(Refused(to_wire(error)))
+            # It may still ask to stop.
+        client.is_welcome = True
+        devices = tuple(worker.info for worker in self._workers.values())
+        if version == PROTOCOL_VERSION:
+            client.line.send(Welcome(PROTOCOL_VERSION, os.getpid(), devices))
+
+    def _drop(self, client: _Client) -> None:
+        """Forget a client; the workers see its links end and free the rest."""
+        self._unwatch(client.line.fileno())
+        client.line.close()
+        self._clients.pop(client.number, None)
+        self._places = {
+            number: place for number, place in self._places.items() if place.client is not client
+        }
+        self._waiting = [request for request in self._waiting if request.client is not client]
+
+    def _say(self, client: _Client, message: Message, fds: Sequence[int] = ()) -> None:
+        try:
+            client.line.send(message, fds)
+        except EngineError as error:
+            log.debug("client %d (process %d): %s", client.number, client.pid, error)
+            if client.number in self._clients:
+                self._drop(client)
+
+    # -- programs
+
+    def _open(self, client: _Client, message: Open, fds: Sequence[int]) -> None:
+        self._numbers += 1
+        key = self._numbers
+        client.has_programs = True
+        try:
+            worker = self._worker_of(message.device)
+            if worker.start():
+                self._watch_worker(worker)
+            self._places[key] = _Place(client, message.device, message.number)
+            worker.attach(Attach(key, message.program, message.name, message.settings), fds)
+        except EngineError as error:
+            self._places.pop(key, None)
+            self._say(client, Refused(to_wire(error), message.number))
+
+    def _worker_of(self, device: int) -> DeviceWorker:
+        worker = self._workers.get(device)
+        if worker is None:
+            raise DeviceNotFoundError(
+                f"there is no device {device}; the device manager has the devices 0 to "
+                f"{len(self._workers) - 1}",
+                device=device,
+            )
+        return worker
+
+    # -- workers
+
+    def _watch_worker(self, worker: DeviceWorker) -> None:
+        if worker.line is not None:
+            self._watch(worker.line.fileno(), lambda: self._hear_worker(worker))
+        self._watch(worker.sentinel_fd, lambda: self._worker_ended(worker))
+
+    def _hear_worker(self, worker: DeviceWorker) -> None:
+        line = worker.line
+        if line is None:
+            return
+        fd = line.fileno()
+        try:
+            received = worker.receive()
+        except EngineError:
+            self._unwatch(fd)  # its sentinel says why
+            worker.close_line()
+            return
+        if received is not None:
+            message, fds = received
+            try:
+                self._note(worker, message, fds)
+            finally:
+                close_fds(fds)
+
+    def _note(self, worker: DeviceWorker, message: Message, fds: Sequence[int]) -> None:
+        if isinstance(message, Figures):
+            self._take_figures(worker, message.figures)
+        elif isinstance(message, Detached):
+            self._places.pop(message.client, None)
+        elif isinstance(message, Attached | AttachRefused):
+            place = self._places.get(message.client)
+            if place is None:
+                return  # the client is gone; closing the links tells the worker
+            number, place.number = place.number, 0
+            if isinstance(message, AttachRefused):
+                del self._places[message.client]
+                self._say(place.client, Refused(message.error, number))
+                return
+            opened = Opened(
+                number,
+                place.device,
+                worker.pid,
+                message.requests,
+                message.replies,
+                message.models,
+            )
+            self._say(place.client, opened, fds)
+
+    def _worker_ended(self, worker: DeviceWorker) -> None:
+        self._unwatch(worker.sentinel_fd)
+        if worker.line is not None:
+            self._unwatch(worker.line.fileno())
+        pid, error = worker.take_death()
+        device = worker.info.index
+        places = [place for place in self._places.values() if place.device == device]
+        self._places = {k: place for k, place in self._places.items() if place.device != device}
+        for place in places:
+            if place.number:
+                self._say(place.client, Refused(to_wire(error), place.number))
+        for client in {place.client for place in places if not place.number}:
+            self._say(client, WorkerLost(device, pid, to_wire(error)))
+        for request in self._waiting:
+            self._take_figures(worker, worker.figures(), request)
+
+    # -- status
+
+    def _ask_status(self, client: _Client, number: int) -> None:
+        asked = {w.info.index for w in self._workers.values() if w.ask_figures()}
+        known = [w.figures() for w in self._workers.values() if w.info.index not in asked]
+        self._waiting.append(_StatusRequest(client, number, known, asked))
+
+    def _take_figures(
+        self, worker: DeviceWorker, figures: DeviceFigures, only: _StatusRequest | None = None
+    ) -> None:
+        clients = tuple(
+            msgspec.structs.replace(one, pid=self._places[one.client].client.pid)
+            for one in figures.clients
+            if one.client in self._places
+        )
+        full = msgspec.structs.replace(
+            figures, worker_pid=worker.pid, restarts=worker.restarts, clients=clients
+        )
+        for request in self._waiting if only is None else [only]:
+            if figures.index in request.missing:
+                request.missing.discard(figures.index)
+                request.figures.append(full)
+
+    def _answer_status(self, request: _StatusRequest) -> None:
+        silent = [self._workers[index].figures("not answering") for index in request.missing]
+        devices = sorted([*request.figures, *silent], key=lambda figures: figures.index)
+        status = ManagerStatus(
+            pid=os.getpid(),
+            folder=self._address.folder,
+            port=self._address.port,
+            uptime_s=time.monotonic() - self._begun_s,
+            devices=tuple(devices),
+        )
+        self._say(request.client, Status(request.number, status))
+
+    # -- end
+
+    def _close(self) -> None:
+        log.info("ending: %s", self._why_ending or "an error")
+        if self._listener is not None:
+            Path(self._address.socket_path).unlink(missing_ok=True)
+            self._listener.close()
+        for client in list(self._clients.values()):
+            self._say(client, Ending(self._why_ending))
+            if client is not self._stopper:
+                client.line.close()
+        for worker in self._workers.values():
+            worker.close_line()  # all at once, then one after the other
+        for worker in self._workers.values():
+            worker.stop()
+        for fd in self._pidfds.values():
+            os.close(fd)
+        self._selector.close()
+        self._wake.close()
+
+    def _watch(self, fd: int, callback: Callable[[], None]) -> None:
+        self._selector.register(fd, selectors.EVENT_READ, callback)
+
+    def _unwatch(self, fd: int) -> None:
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(fd)

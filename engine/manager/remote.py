@@ -1,0 +1,302 @@
+"""Programs on shared devices, as a client has them: sessions executed by another process."""
+
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from engine.dfp import Dfp
+from engine.errors import BrokenError, ClosedError, DeviceNotFoundError, EngineError, from_wire
+from engine.manager.address import ManagerAddress
+from engine.manager.attachment import MAX_FRAME_MESSAGE_BYTES
+from engine.manager.control import Control
+from engine.manager.messages import Failed, ModelPorts, Opened, Result, Run
+from engine.manager.sharing import ShareSettings
+from engine.manager.slots import FrameSlots, Placed
+from engine.plugins import DeviceTelemetry
+from engine.protocol import TensorInfo
+from engine.shm import SlotRing
+
+__all__ = ("RemoteProgram", "RemoteSession")
+
+log = logging.getLogger(__name__)
+
+Array = np.ndarray[Any, Any]
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Result] = msgspec.msgpack.Decoder(Result)
+
+
+class _LinkLostError(BrokenError):
+    """The worker at the other end of a link is gone."""
+
+    code = "link_lost"
+
+
+class _Place:
+    """A program on one device: rings, and links that carry one frame at a time each."""
+
+    def __init__(self, opened: Opened, fds: Sequence[int]) -> None:
+        self.device = opened.device
+        self.worker_pid = opened.worker_pid
+        self.ports = opened.models
+        self.links = [socket.socket(fileno=fd) for fd in fds]
+        self.is_lost = False
+        self._rings: list[FrameSlots] = []
+        for link in self.links:
+            link.setblocking(True)
+        try:
+            tensors = [ports.inputs for ports in opened.models]
+            self._rings.append(FrameSlots(SlotRing.attach(opened.requests), tensors))
+            tensors = [ports.outputs for ports in opened.models]
+            self._rings.append(FrameSlots(SlotRing.attach(opened.replies), tensors))
+        except BaseException:
+            self.close()
+            raise
+        self._requests, self._replies = self._rings
+        self.free = list(self.links)
+
+    @property
+    def load(self) -> float:
+        """Part of the links that are in use."""
+        return 1.0 - len(self.free) / len(self.links)
+
+    def call(self, link: socket.socket, model: int, inputs: Sequence[Array]) -> list[Array]:
+        """Have one frame executed and return private copies of its outputs."""
+        placed = self._requests.write(model, inputs)
+        try:
+            link.send(_encoder.encode(Run(model, placed.slot, placed.shapes, placed.spill)))
+            data = link.recv(MAX_FRAME_MESSAGE_BYTES)
+        except OSError as error:
+            raise _LinkLostError("the link to the device's worker broke") from error
+        if not data:
+            raise _LinkLostError("the link to the device's worker ended")
+        result = _decoder.decode(data)
+        if isinstance(result, Failed):
+            raise from_wire(result.error)
+        views = self._replies.read(model, Placed(result.slot, result.shapes, result.spill))
+        outputs = [np.array(view) for view in views]
+        self._replies.release(result.slot)
+        return outputs
+
+    def hang_up(self) -> None:
+        """Wake who waits on a link, and let the worker know."""
+        self.is_lost = True
+        for link in self.links:
+            with contextlib.suppress(OSError):
+                link.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Let go of the memory; nobody is in `call` any more."""
+        for link in self.links:
+            link.close()
+        for ring in self._rings:
+            ring.close()
+
+
+class RemoteSession:
+    """One model of a program on shared devices; used like a session of a plugin."""
+
+    def __init__(self, program: "RemoteProgram", index: int, ports: ModelPorts) -> None:
+        self.inputs: tuple[TensorInfo, ...] = ports.inputs
+        self.outputs: tuple[TensorInfo, ...] = ports.outputs
+        self._program = program
+        self._index = index
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Execute the model once on one of the devices.
+
+        Raises
+        ------
+        WorkerDiedError, ManagerLostError
+            When the device's worker or the manager ended; the next frame finds another one.
+        EngineError
+            When the device failed on the frame.
+        ClosedError
+            After `close` of the program.
+        """
+        return self._program.execute(self._index, inputs)
+
+    def close(self) -> None:
+        """Do nothing: the program is closed as a whole."""
+
+
+class RemoteProgram:
+    """A program on one or several devices that other processes use as well.
+
+    Frames go to the device with the most free links; who wants results in order sees to that.
+    After a worker or the manager was lost, the next frame opens the program again.
+
+    Parameters
+    ----------
+    device_ids : devices, each once.
+
+    Raises
+    ------
+    ManagerUnavailableError
+        When there is no manager and none could be started.
+    DeviceNotFoundError
+        When the manager has no such device.
+    BusyError
+        When a process in local mode holds a device.
+    EngineError
+        When the program cannot be loaded.
+
+    Attributes
+    ----------
+    sessions : one per model.
+    """
+
+    def __init__(
+        self, dfp: Dfp, device_ids: Sequence[int], settings: ShareSettings, address: ManagerAddress
+    ) -> None:
+        self._dfp = dfp
+        self._device_ids = list(device_ids)
+        self._settings = settings
+        self._address = address
+        self._is_closed = False
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._opening = threading.Lock()
+        self._places: dict[int, _Place] = {}
+        self._control = Control.reach(address)
+        try:
+            self._check_devices()
+            for device in self._device_ids:
+                self._places[device] = self._open(device)
+        except BaseException:
+            self.close()
+            raise
+        ports = self._places[self._device_ids[0]].ports
+        self.sessions = [RemoteSession(self, index, port) for index, port in enumerate(ports)]
+
+    @property
+    def links(self) -> int:
+        """Frames that can be under way at once."""
+        return sum(len(place.links) for place in self._places.values())
+
+    def execute(self, model: int, inputs: Sequence[Array]) -> list[Array]:
+        """Execute a model once; see `RemoteSession.run`."""
+        if any(place.is_lost for place in self._places.values()):
+            self._open_again()
+        place, link = self._borrow()
+        try:
+            return place.call(link, model, inputs)
+        except _LinkLostError:
+            place.is_lost = True
+            raise self._why_lost(place) from None
+        except ClosedError:
+            self._check_open()
+            raise
+        except EngineError:
+            raise  # of the frame; the link is as good as before
+        except BaseException:  # interrupted half-way, nobody knows what the link is at
+            place.hang_up()
+            raise
+        finally:
+            self._give_back(place, link)
+
+    def telemetry(self, device: int) -> DeviceTelemetry:
+        """Return how a device is doing, nothing when the manager is gone."""
+        try:
+            status = self._control.status()
+        except EngineError:
+            return DeviceTelemetry()
+        figures = next(figures for figures in status.devices if figures.index == device)
+        return DeviceTelemetry(figures.busy, figures.temperature_c, figures.power_w)
+
+    def interrupt(self) -> None:
+        """Wake everybody who waits for a result; they get `ClosedError`."""
+        with self._lock:
+            self._is_closed = True
+            self._room.notify_all()
+        for place in list(self._places.values()):
+            place.hang_up()
+        self._control.close()
+
+    def close(self) -> None:
+        """Give the devices back. Safe to call twice, after `interrupt` or without it."""
+        self.interrupt()
+        with self._opening, self._lock:
+            places, self._places = list(self._places.values()), {}
+        for place in places:
+            place.close()
+
+    def _borrow(self) -> tuple[_Place, socket.socket]:
+        with self._lock:
+            while True:
+                self._check_open()
+                free = [place for place in self._places.values() if place.free]
+                alive = [place for place in free if not place.is_lost] or free
+                if alive:
+                    place = min(alive, key=lambda place: place.load)
+                    return place, place.free.pop()
+                self._room.wait()
+
+    def _give_back(self, place: _Place, link: socket.socket) -> None:
+        with self._lock:
+            place.free.append(link)
+            self._room.notify()
+            is_last = place.is_lost and len(place.free) == len(place.links)
+            is_replaced = self._places.get(place.device) is not place
+        if is_last and is_replaced and not self._is_closed:
+            place.close()
+
+    def _why_lost(self, place: _Place) -> EngineError:
+        self._check_open()
+        error = self._control.why_lost(place.worker_pid)
+        self._check_open()
+        return error
+
+    def _open_again(self) -> None:
+        """Open what was lost, at the manager there is or at a new one; one thread does it."""
+        with self._opening:
+            self._check_open()
+            lost = [device for device, place in self._places.items() if place.is_lost]
+            if not lost:
+                return
+            try:
+                fresh = {device: self._open(device) for device in lost}
+            except (BrokenError, ClosedError):
+                self._check_open()
+                self._control.close()
+                control = Control.reach(self._address)
+                with self._lock:
+                    self._check_open()
+                    self._control = control
+                fresh = {device: self._open(device) for device in self._device_ids}
+            self._replace(fresh)
+            log.info("opened the program again on device %s", list(fresh))
+
+    def _replace(self, fresh: dict[int, _Place]) -> None:
+        with self._lock:
+            for device, place in fresh.items():
+                before = self._places[device]
+                before.is_lost = True
+                self._places[device] = place
+                if len(before.free) == len(before.links):
+                    before.close()
+            self._room.notify_all()
+
+    def _open(self, device: int) -> _Place:
+        opened, fds = self._control.open(device, self._dfp, self._settings)
+        return _Place(opened, fds)
+
+    def _check_devices(self) -> None:
+        known = {info.index for info in self._control.devices}
+        for device in self._device_ids:
+            if device not in known:
+                raise DeviceNotFoundError(
+                    f"there is no device {device}; the device manager has the devices 0 to "
+                    f"{len(known) - 1}",
+                    device=device,
+                )
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ClosedError("the program on the shared devices was closed")

@@ -1,0 +1,325 @@
+"""The accelerator classes against bare onnxruntime: alone, with many streams, and shared.
+
+Bare and ours use the same session settings (one thread per execution, no spinning) and alternate
+round by round. The model is a SqueezeNet of some milliseconds a frame; the identity model with a
+frame of 600 kB shows what a frame costs on its way.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from engine import AsyncAccl, Dfp, MultiStreamAsyncAccl, SchedulerOptions, SyncAccl
+from engine.manager import ManagerAddress, start_manager, stop_manager
+from resources import resource_path
+from tests.benchmarks.rows import Row, bounded, compared
+from tests.support.manager_rig import identity_program
+
+SECONDS = 3.0
+WARM_UP_S = 0.5
+WEIGHTS_S = 10.0
+FRAMES = 1500
+PICTURE = (1, 3, 224, 224)  # float32: 602 kB
+STREAMS = 16
+CLIENTS = 4
+LOCAL = {"ignore_manager": True}
+
+Array = np.ndarray[Any, Any]
+
+
+def run(rounds: int) -> list[Row]:
+    with manager() as place:
+        return [
+            *single_stream(rounds, place),
+            *saturated(rounds, place),
+            *frame_cost(rounds, place),
+            *four_clients(rounds, place),
+            *weights(place),
+        ]
+
+
+@contextmanager
+def manager() -> Iterator[dict[str, Any]]:
+    """Run a device manager, and say how it is found."""
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
+        address = ManagerAddress(folder)
+        start_manager(address, devices=["onnxruntime-cpu"], idle_timeout_s=0)
+        try:
+            yield {"manager_addr": folder}
+        finally:
+            stop_manager(address)
+
+
+def program() -> Path:
+    return resource_path("demo/programs/squeezenet.dfp")
+
+
+def bare_session(dfp: Dfp) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.InferenceSession(dfp.graph(0), options, providers=["CPUExecutionProvider"])
+
+
+def picture_for(dfp: Dfp) -> Array:
+    shape = tuple(size or 1 for size in dfp.models[0].inputs[0].shape)
+    return np.random.default_rng(1).random(shape).astype(np.float32)
+
+
+def rate_of(step: Callable[[], object], seconds: float = SECONDS) -> float:
+    """Return how often a step is done per second."""
+    until = time.perf_counter() + WARM_UP_S
+    while time.perf_counter() < until:
+        step()
+    count, begun = 0, time.perf_counter()
+    while (now := time.perf_counter()) < begun + seconds:
+        step()
+        count += 1
+    return count / (now - begun)
+
+
+def medians(rounds: int, *measures: Callable[[], float]) -> list[float]:
+    """Return the median of each measure; the measures alternate."""
+    found = [[measure() for measure in measures] for _ in range(rounds)]
+    return [statistics.median(values) for values in zip(*found, strict=True)]
+
+
+# -- one stream
+
+
+def single_stream(rounds: int, place: dict[str, Any]) -> list[Row]:
+    dfp = Dfp(program())
+    session, frame = bare_session(dfp), picture_for(dfp)
+    name = session.get_inputs()[0].name
+    with SyncAccl(dfp, **LOCAL) as local, SyncAccl(dfp, **place) as shared:
+        bare, ours, managed = medians(
+            rounds,
+            lambda: rate_of(lambda: session.run(None, {name: frame})),
+            lambda: rate_of(lambda: local.run(frame)),
+            lambda: rate_of(lambda: shared.run(frame)),
+        )
+    return [
+        compared("one stream, frame by frame, local", ours, bare, "fps", at_least=0.97),
+        compared("one stream, frame by frame, manager", managed, bare, "fps", at_least=0.92),
+    ]
+
+
+# -- as fast as it goes
+
+
+class Meter:
+    """Counts results per stream, after a warm-up and for a while."""
+
+    def __init__(self, streams: int, seconds: float = SECONDS) -> None:
+        self.counts = [0] * streams
+        self.done = threading.Event()
+        self._seconds = seconds
+        self._lock = threading.Lock()
+
+    def count(self, stream: int) -> None:
+        with self._lock:
+            self.counts[stream] += 1
+
+    def measure(self) -> tuple[float, list[int]]:
+        """Return results per second, and those of each stream."""
+        threading.Event().wait(WARM_UP_S)
+        with self._lock:
+            before, begun = list(self.counts), time.perf_counter()
+        threading.Event().wait(self._seconds)
+        with self._lock:
+            after, ended = list(self.counts), time.perf_counter()
+        self.done.set()
+        counts = [b - a for a, b in zip(before, after, strict=True)]
+        return sum(counts) / (ended - begun), counts
+
+
+def saturated(rounds: int, place: dict[str, Any]) -> list[Row]:
+    dfp = Dfp(program())
+    frame, fairness = picture_for(dfp), []
+
+    def bare_best() -> float:
+        cores = len(os.sched_getaffinity(0))
+        return max(bare_threads(dfp, frame, threads) for threads in {cores, cores + 1})
+
+    def many(**options: Any) -> float:
+        rate, counts = many_streams_rate(dfp, frame, options)
+        fairness.append(jain(counts))
+        return rate
+
+    bare, local, streams, managed = medians(
+        rounds,
+        bare_best,
+        lambda: one_stream_rate(dfp, frame, LOCAL),
+        lambda: many(**LOCAL),
+        lambda: many(**place),
+    )
+    least = min(fairness)
+    return [
+        compared("AsyncAccl, all cores, local", local, bare, "fps", at_least=0.95),
+        compared(f"{STREAMS} streams, all cores, local", streams, bare, "fps", at_least=0.95),
+        compared(f"{STREAMS} streams, all cores, manager", managed, bare, "fps", at_least=0.95),
+        Row(
+            f"{STREAMS} streams, fairness (Jain)",
+            f"{least:.4f}",
+            wanted=">= 0.99",
+            verdict="ok" if least >= 0.99 else "MISSED",
+        ),
+    ]
+
+
+def bare_threads(dfp: Dfp, frame: Array, threads: int) -> float:
+    """Frames per second of plain threads that share a session."""
+    session, meter = bare_session(dfp), Meter(threads)
+    name = session.get_inputs()[0].name
+
+    def loop(index: int) -> None:
+        while not meter.done.is_set():
+            session.run(None, {name: frame})
+            meter.count(index)
+
+    with ThreadPoolExecutor(threads) as pool:
+        for index in range(threads):
+            pool.submit(loop, index)
+        return meter.measure()[0]
+
+
+def one_stream_rate(dfp: Dfp, frame: Array, options: dict[str, Any]) -> float:
+    """Results per second of an AsyncAccl that always has a frame."""
+    meter = Meter(1)
+    with AsyncAccl(dfp, **options) as accl:
+        accl.connect_output(lambda *_: meter.count(0))
+        accl.connect_input(lambda: frame)
+        return meter.measure()[0]
+
+
+def many_streams_rate(dfp: Dfp, frame: Array, options: dict[str, Any]) -> tuple[float, list[int]]:
+    meter = Meter(STREAMS)
+    with MultiStreamAsyncAccl(dfp, **options) as accl:
+        accl.connect_streams(lambda _: frame, lambda stream, *_: meter.count(stream), STREAMS)
+        return meter.measure()
+
+
+def jain(counts: list[int]) -> float:
+    """Return the fairness of shares: 1 when all are equal, 1/n when one has all."""
+    return sum(counts) ** 2 / (len(counts) * sum(count * count for count in counts))
+
+
+# -- what a frame costs
+
+
+def frame_cost(rounds: int, place: dict[str, Any]) -> list[Row]:
+    dfp = Dfp(identity_program(PICTURE))
+    session, frame = bare_session(dfp), picture_for(dfp)
+
+    def bare() -> list[float]:
+        return times_us(lambda: session.run(None, {"x": frame}))
+
+    rows = []
+    for where, options, limit_us in (("local", LOCAL, 70), ("manager", place, 180)):
+        with SyncAccl(dfp, **options) as accl:
+            pairs = [(bare(), times_us(lambda: accl.run(frame))) for _ in range(rounds)]
+        added = statistics.median(statistics.median(b) - statistics.median(a) for a, b in pairs)
+        p99 = statistics.median(float(np.percentile(b, 99)) for _, b in pairs)
+        rows += [
+            bounded(f"identity, 600 kB, {where}: added per frame", added, "us", limit_us),
+            Row(f"identity, 600 kB, {where}: p99", f"{p99:.1f} us"),
+        ]
+    return rows
+
+
+def times_us(step: Callable[[], object], count: int = FRAMES) -> list[float]:
+    for _ in range(count // 10):
+        step()
+    found = []
+    for _ in range(count):
+        begun = time.perf_counter()
+        step()
+        found.append((time.perf_counter() - begun) * 1e6)
+    return found
+
+
+# -- several processes
+
+
+def four_clients(rounds: int, place: dict[str, Any]) -> list[Row]:
+    dfp = Dfp(program())
+    frame = picture_for(dfp)
+    alone, together = medians(
+        rounds,
+        lambda: one_stream_rate(dfp, frame, LOCAL),
+        lambda: sum(client_rates([1.0] * CLIENTS, SECONDS, place)),
+    )
+    what = f"{CLIENTS} client processes, one device"
+    return [compared(what, together, alone, "fps", at_least=0.9)]
+
+
+def weights(place: dict[str, Any]) -> list[Row]:
+    first, second = client_rates([70.0, 30.0], WEIGHTS_S, place)
+    share = 100 * first / (first + second)
+    return [
+        Row(
+            "weights 70/30 over 10 s: share of the first",
+            f"{share:.1f} %",
+            wanted="65 to 75 %",
+            verdict="ok" if 65 <= share <= 75 else "MISSED",
+        )
+    ]
+
+
+def client_rates(weights: list[float], seconds: float, place: dict[str, Any]) -> list[float]:
+    """Run one client process per weight, all at once, and return their frames per second."""
+    clients = []
+    for weight in weights:
+        told = json.dumps({"weight": weight, "seconds": seconds, **place})
+        clients.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.benchmarks.accelerator", told],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+    for client in clients:
+        assert client.stdout is not None
+        assert client.stdout.readline() == "ready\n"
+    for client in clients:
+        assert client.stdin is not None
+        client.stdin.write("go\n")
+        client.stdin.flush()
+    return [float(client.communicate()[0]) for client in clients]
+
+
+def client_main(told: str) -> None:
+    """Be one client: wait for the others, then measure (a process of its own)."""
+    options = json.loads(told)
+    weight, seconds = options.pop("weight"), options.pop("seconds")
+    dfp = Dfp(program())
+    frame = picture_for(dfp)
+    scheduling, meter = SchedulerOptions(), Meter(1, seconds)
+    scheduling.weight = weight
+    with AsyncAccl(dfp, scheduler_options=scheduling, **options) as accl:
+        print("ready", flush=True)
+        sys.stdin.readline()
+        accl.connect_output(lambda *_: meter.count(0))
+        accl.connect_input(lambda: frame)
+        rate, _ = meter.measure()
+        threading.Event().wait(WARM_UP_S)  # until the others have measured too
+        print(rate, flush=True)
+
+
+if __name__ == "__main__":
+    client_main(sys.argv[1])

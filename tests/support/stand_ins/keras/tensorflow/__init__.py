@@ -1,0 +1,5 @@
+"""Stands in for TensorFlow."""
+
+from tensorflow import keras
+
+__all__ = ("keras",)

@@ -1,0 +1,3 @@
+"""Stands in for the vendor's driver, which is imported when the first accelerator is made."""
+
+OPENED: list[object] = []
