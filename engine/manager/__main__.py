@@ -29,10 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--detach", action="store_true", help="leave the starter's session")
     parser.add_argument("--ready-fd", type=int, default=-1, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    options.folder = options.folder and os.path.abspath(options.folder)  # noqa: PTH100 - "" stays
     if options.detach:
         if os.fork():  # before any thread and any heavy import
             os._exit(0)
         os.setsid()
+        # Where the starter was may be removed, and workers are to find this package.
+        os.chdir(Path(__file__).resolve().parents[2])
     faulthandler.enable()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr

@@ -75,7 +75,8 @@ def default_address(port: int = DEFAULT_PORT) -> ManagerAddress:
 def find_address(manager_addr: str | os.PathLike[str], manager_port: object) -> ManagerAddress:
     """Return the address that the published arguments stand for.
 
-    The published default folder means this user's own manager where that folder is missing.
+    The published default folder means this user's own manager where that folder is missing, or
+    belongs to others and has no manager of Penstock in it.
 
     Raises
     ------
@@ -92,11 +93,15 @@ def find_address(manager_addr: str | os.PathLike[str], manager_port: object) -> 
             f"manager_addr {folder!r} is no folder; device managers are reached through a folder "
             f"of this machine, for example {PUBLISHED_FOLDER!r}, and not over the network yet"
         )
-    if folder.rstrip("/") == PUBLISHED_FOLDER.rstrip("/") and not Path(folder).is_dir():
-        return default_address(manager_port)
     address = ManagerAddress(folder.rstrip("/") or "/", manager_port)
+    if address.folder == PUBLISHED_FOLDER.rstrip("/") and not _is_usable(address):
+        return default_address(manager_port)
     if len(os.fsencode(address.socket_path)) > _LONGEST_PATH:
         raise InvalidArgumentError(
             f"manager_addr {folder!r} is too long for a socket; use a shorter folder"
         )
     return address
+
+
+def _is_usable(address: ManagerAddress) -> bool:
+    return Path(address.socket_path).exists() or os.access(address.folder, os.W_OK | os.X_OK)

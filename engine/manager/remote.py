@@ -15,6 +15,7 @@ from engine.errors import BrokenError, ClosedError, DeviceNotFoundError, EngineE
 from engine.manager.address import ManagerAddress
 from engine.manager.attachment import MAX_FRAME_MESSAGE_BYTES
 from engine.manager.control import Control
+from engine.manager.errors import ManagerLostError
 from engine.manager.messages import Failed, ModelPorts, Opened, Result, Run
 from engine.manager.sharing import ShareSettings
 from engine.manager.slots import FrameSlots, Placed
@@ -262,7 +263,7 @@ class RemoteProgram:
                 return
             try:
                 fresh = {device: self._open(device) for device in lost}
-            except (BrokenError, ClosedError):
+            except ManagerLostError:
                 self._check_open()
                 self._control.close()
                 control = Control.reach(self._address)

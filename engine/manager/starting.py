@@ -1,10 +1,10 @@
 """Finds the manager of an address, or starts it: exactly one, however many start at once."""
 
 import contextlib
-import fcntl
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,9 @@ from engine.manager.errors import ManagerUnavailableError
 from engine.manager.line import Line
 from engine.process import python_command, wait_readable
 
+if sys.platform != "win32":
+    import fcntl
+
 __all__ = ("IDLE_TIMEOUT_S", "connect", "connect_or_start", "start_manager")
 
 IDLE_TIMEOUT_S = 30.0
@@ -24,8 +27,8 @@ _LONGEST_LOG_BYTES = 1 << 20
 
 def connect(address: ManagerAddress) -> Line | None:
     """Connect to the manager that serves an address; None when there is none."""
-    if not hasattr(socket, "SOCK_SEQPACKET") or not hasattr(socket, "send_fds"):
-        raise ManagerUnavailableError("device managers need SOCK_SEQPACKET, which is missing here")
+    if sys.platform != "linux":
+        raise ManagerUnavailableError("device managers need Linux; use local_mode=True here")
     end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     end.settimeout(_START_S)
     try:

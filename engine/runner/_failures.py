@@ -48,7 +48,7 @@ def rebuild(parts: FailureParts, place: str, **details: str | int) -> BaseExcept
     """
     failure = _Failure(*parts)  # type: ignore[arg-type] # made by `describe` only
     error = _exception(failure, place, **details)
-    error.__cause__ = WorkerTracebackError(failure.story)
+    error.__cause__ = WorkerTracebackError(f"\n{failure.story}")
     error.add_note(f"raised by {failure.stage} for {place}")
     return error
 

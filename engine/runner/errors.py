@@ -15,6 +15,3 @@ class WorkerTracebackError(EngineError):
     """Where in a worker an exception was raised: the cause of the exception the caller gets."""
 
     code = "runner_traceback"
-
-    def __str__(self) -> str:
-        return f"\n{self.message}"

@@ -100,7 +100,8 @@ def system_libraries(inside: Path) -> dict[str, str]:
         return {}
     known = loader_paths()
     texts = {}
-    for path in sorted(inside.glob("*.so*")):
+    loose = (p for p in inside.glob("*.so*") if not p.name.startswith("libpython"))
+    for path in sorted(loose):
         source = known.get(path.name)
         package = owner(source) if source and not path.is_symlink() else ""
         copyright_file = Path("/usr/share/doc", package, "copyright")

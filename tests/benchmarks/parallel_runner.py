@@ -40,14 +40,14 @@ RunItems = Callable[[int, Check], None]
 
 
 def run(rounds: int) -> "list[Any]":
-    """Return a row per payload, order and peer; median of at least five rounds."""
-    from tests.benchmarks.rows import Row, compared
+    """Return a row per payload, order and peer: medians of at least five rounds, paired ratios."""
+    from tests.benchmarks.rows import Row
 
     rows: list[Row] = []
     for payload, original in WANTED.items():
         own = [f"{name} {order}" for name in ("ours", "easycore") for order in ORDERS]
         others = ["pool chunk64"] if payload == "int" else ["pool", "executor"]
-        rates = {kind: [] for kind in own + others}  # type: dict[str, list[float]]
+        rates: dict[str, list[float]] = {kind: [] for kind in own + others}
         for _ in range(max(5, rounds)):
             for kind in rates:
                 rates[kind] += measured(kind, payload)
@@ -55,15 +55,25 @@ def run(rounds: int) -> "list[Any]":
             wanted = {f"easycore {order}": original, **dict.fromkeys(others, 1.0)}
             for peer, at_least in wanted.items():
                 title = f"{payload}, {order}, against {peer.removesuffix(order).strip()}"
-                if not rates[peer]:
-                    rows.append(Row(title, "", "not installed"))
-                    continue
-                ours, theirs = (
-                    statistics.median(rates[f"ours {order}"]),
-                    statistics.median(rates[peer]),
-                )
-                rows.append(compared(title, ours, theirs, "items/s", at_least=at_least))
+                rows.append(paired(title, rates[f"ours {order}"], rates[peer], at_least))
     return rows
+
+
+def paired(title: str, ours: list[float], theirs: list[float], at_least: float) -> "Any":
+    """Compare round by round; the median of the ratios counts."""
+    from tests.benchmarks.rows import Row
+
+    if not theirs:
+        return Row(title, f"{statistics.median(ours):.0f} items/s", "not installed")
+    ratio = statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
+    return Row(
+        title,
+        f"{statistics.median(ours):.0f} items/s",
+        f"{statistics.median(theirs):.0f} items/s",
+        f"{ratio:.2f}",
+        f">= {at_least:g}",
+        "ok" if ratio >= at_least else "MISSED",
+    )
 
 
 def measured(kind: str, payload: str) -> list[float]:

@@ -1,5 +1,7 @@
 """Kills clients, device workers and the manager at each stage: nothing leaks, all go on."""
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -222,6 +224,20 @@ def test_a_stopped_manager_says_so_to_its_clients(managed: Rig) -> None:
         managed.device.release()
         stopper.join(20)
     assert manager_status(managed.address) is None
+
+
+def test_a_manager_that_is_terminated_tidies_up(managed: Rig, poll_for: Poll) -> None:
+    managed.start()
+    with SyncAccl(managed.dfp, **managed.place) as accl:
+        status = managed.status
+        worker = status.devices[0].worker_pid
+        managed.device.takes_s = 0.01
+        os.kill(status.pid, signal.SIGTERM)
+        with pytest.raises(ManagerLostError, match="told to end by a signal"):
+            accl.run([frame(number) for number in range(1000)])
+        poll_for(lambda: not is_running(status.pid) and not is_running(worker))
+        assert segments_of(worker) == []
+        assert accl.run(frame(1))[0, 0] == 1
 
 
 def test_many_clients_that_start_at_once_start_one_manager(managed: Rig) -> None:

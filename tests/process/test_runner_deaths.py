@@ -449,12 +449,13 @@ def run_script(tmp_path: Path, *args: str) -> tuple["subprocess.Popen[str]", lis
         env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
     )
     assert process.stdout is not None
-    pids = []
-    for line in process.stdout:
-        if line.startswith("worker"):
-            pids.append(int(line.split()[1]))
-        if line.startswith("ready"):
-            break
+    pids: list[int] = []
+    told: set[str] = set()
+    while len(pids) < 2 or "ready" not in told:
+        words = process.stdout.readline().split()
+        assert words, "the script ended early"
+        told.add(words[0])
+        pids += map(int, words[1:])
     return process, pids
 
 
@@ -465,9 +466,19 @@ def all_gone(pids: list[int], starts: list[int | None]) -> bool:
     )
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-@pytest.mark.parametrize("doing", ["working", "idle"])
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "doing", "method"),
+    [
+        (signal.SIGKILL, "working", "fork"),
+        (signal.SIGKILL, "idle", "fork"),
+        (signal.SIGTERM, "working", "fork"),
+        (signal.SIGTERM, "idle", "fork"),
+        (signal.SIGKILL, "working", "spawn"),
+        (signal.SIGKILL, "idle", "spawn"),
+        (signal.SIGKILL, "working", "forkserver"),
+    ],
+)
 def test_workers_leave_with_a_killed_parent(
     tmp_path: Path, poll_for: Any, how: signal.Signals, doing: str, method: str
 ) -> None:
@@ -480,6 +491,7 @@ def test_workers_leave_with_a_killed_parent(
     assert not list(Path("/dev/shm").glob(f"penstock-{process.pid}-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("doing", ["working", "idle"])
 def test_ctrl_c_ends_the_program_and_its_workers(tmp_path: Path, poll_for: Any, doing: str) -> None:
     process, pids = run_script(tmp_path, doing, "fork")
@@ -492,6 +504,7 @@ def test_ctrl_c_ends_the_program_and_its_workers(tmp_path: Path, poll_for: Any, 
     poll_for(lambda: all_gone(pids, starts), 2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("doing", "code"), [("end", 0), ("error", 1)])
 def test_a_program_that_never_closes_its_runner_ends_by_itself(
     tmp_path: Path, poll_for: Any, doing: str, code: int

@@ -159,7 +159,8 @@ def blas_threads() -> tuple[str, int]:
 
     _ = np.ones((2, 2)) @ np.ones((2, 2))
     maps = Path("/proc/self/maps").read_text("utf-8")
-    (path,) = set(re.findall(r"/\S*openblas\S*", maps))
+    # Other packages in the process may bring a copy of their own.
+    (path,) = set(re.findall(r"/\S*numpy\S*openblas\S*", maps))
     library = ctypes.CDLL(path)
     return os.environ.get("OPENBLAS_NUM_THREADS", ""), library.scipy_openblas_get_num_threads64_()
 

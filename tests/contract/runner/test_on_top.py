@@ -499,3 +499,11 @@ def test_memory_stays_flat_over_a_million_small_items(start: Start) -> None:
     before = psutil.Process().memory_info().rss
     runner(range(1_000_000))
     assert psutil.Process().memory_info().rss - before < 5_000_000
+
+
+def test_keeping_all_results_does_not_fill_shared_memory(start: Start) -> None:
+    runner = start(Echo, 2)
+    kept = runner(np.full(1_000_000, n, np.uint8) for n in range(100))
+    assert len(kept) == 100
+    lent = [slab.size_bytes for link in runner._crews[0]._links for slab in link.lender._slabs]
+    assert sum(lent) < 60_000_000
