@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from app.qt_guard import check_bindings
-from engine.client import EngineClient, PreviewReader
+from engine.client import EngineClient
 from engine.errors import OutputError
-from engine.protocol import LoadProject, StartAll
+from engine.protocol import LoadProject, PreviewPlace, StartAll
 from resources import resource_path
 
 if TYPE_CHECKING:
     from PySide6.QtCore import QSettings
     from PySide6.QtWidgets import QApplication
 
+    from engine.client import PreviewReader
     from ui.shell.main_window import MainWindow
 
 __all__ = ("GuiOptions", "run_gui")
@@ -95,7 +96,7 @@ def _show(client: EngineClient, options: GuiOptions) -> int:
         theme = Theme()
         theme.apply(app)
         bridge = EngineBridge(client, relaunch=None if options.is_attached else _relaunch)
-        previews = PreviewBook(PreviewReader)
+        previews = PreviewBook(_open_preview)
         bridge.snapshot_changed.connect(previews.set_snapshot)
         window = MainWindow(bridge, theme, previews, settings=settings)
         if options.theme:
@@ -117,6 +118,13 @@ def _show(client: EngineClient, options: GuiOptions) -> int:
             bridge.close()
             previews.close()
         return photographer.exit_code() if photographer is not None else 0
+
+
+def _open_preview(place: PreviewPlace) -> "PreviewReader":
+    """Open a preview; the reader and NumPy are loaded with the first one."""
+    from engine.client import PreviewReader
+
+    return PreviewReader(place)
 
 
 def _relaunch() -> EngineClient:

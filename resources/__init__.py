@@ -1,9 +1,10 @@
 """Files that ship with the program: icons, demo project, bundled license."""
 
-from importlib.resources import files
 from pathlib import Path
 
 __all__ = ("resource_path",)
+
+_FOLDER = Path(__file__).parent
 
 
 def resource_path(relative: str) -> Path:
@@ -14,7 +15,7 @@ def resource_path(relative: str) -> Path:
     FileNotFoundError
         When this installation does not contain it.
     """
-    path = Path(str(files(__name__))).joinpath(relative)
+    path = _FOLDER.joinpath(relative)
     if not path.exists():
         raise FileNotFoundError(f"the bundled file {relative!r} is missing; install Penstock again")
     return path

@@ -65,4 +65,3 @@ def reap_endpoints() -> None:
         endpoint = Endpoint(str(path))
         if (path / "owner").exists() and not endpoint.owner_is_alive():
             endpoint.remove()
-

@@ -286,6 +286,8 @@ def open_the_window() -> None:
     wait_for(lambda: not processes(""), 10.0, "no process is left after kill -9")
     segments = TREE / "dev/shm"
     wait_for(lambda: not list(segments.glob("penstock-*")), 10.0, "no segment is left")
+    sockets = TREE / "tmp"
+    wait_for(lambda: not list(sockets.glob("penstock-*/engine-*")), 10.0, "no socket is left")
 
 
 def check_picture() -> None:

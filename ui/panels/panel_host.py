@@ -7,23 +7,11 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from engine.protocol import Snapshot, Telemetry
 from ui.bridge.protocols import EngineControl
-from ui.panels.drivers_panel import DriversPanel
-from ui.panels.license_panel import LicensePanel
-from ui.panels.outputs_panel import OutputsPanel
 from ui.panels.panel import Panel
-from ui.panels.plugins_panel import PluginsPanel
-from ui.panels.programs_panel import ProgramsPanel
 from ui.panels.streams_panel import StreamsPanel
-from ui.panels.threads_panel import ThreadsPanel
 from ui.shell.file_chooser import FileChooser
 from ui.shell.theme import Theme
-from ui.viewmodels.drivers import DriversViewModel
-from ui.viewmodels.license import LicenseViewModel
-from ui.viewmodels.outputs import OutputsViewModel
-from ui.viewmodels.plugins import PluginsViewModel
-from ui.viewmodels.programs import ProgramsViewModel
 from ui.viewmodels.streams import StreamsViewModel
-from ui.viewmodels.threads import ThreadsViewModel
 
 __all__ = ("PanelHost",)
 
@@ -105,19 +93,37 @@ class PanelHost(QStackedWidget):
         return panel
 
     def _make_programs(self) -> Panel:
+        from ui.panels.programs_panel import ProgramsPanel
+        from ui.viewmodels.programs import ProgramsViewModel
+
         return ProgramsPanel(self._theme, ProgramsViewModel(self._control), self._chooser)
 
     def _make_drivers(self) -> Panel:
+        from ui.panels.drivers_panel import DriversPanel
+        from ui.viewmodels.drivers import DriversViewModel
+
         return DriversPanel(self._theme, DriversViewModel(self._control), self._chooser)
 
     def _make_plugins(self) -> Panel:
+        from ui.panels.plugins_panel import PluginsPanel
+        from ui.viewmodels.plugins import PluginsViewModel
+
         return PluginsPanel(self._theme, PluginsViewModel(self._control))
 
     def _make_threads(self) -> Panel:
+        from ui.panels.threads_panel import ThreadsPanel
+        from ui.viewmodels.threads import ThreadsViewModel
+
         return ThreadsPanel(self._theme, ThreadsViewModel(self._control))
 
     def _make_outputs(self) -> Panel:
+        from ui.panels.outputs_panel import OutputsPanel
+        from ui.viewmodels.outputs import OutputsViewModel
+
         return OutputsPanel(self._theme, OutputsViewModel(self._control), self._chooser)
 
     def _make_license(self) -> Panel:
+        from ui.panels.license_panel import LicensePanel
+        from ui.viewmodels.license import LicenseViewModel
+
         return LicensePanel(self._theme, LicenseViewModel(self._control), self._chooser)

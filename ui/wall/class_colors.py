@@ -6,11 +6,13 @@ each of the three kinds of color blindness; the first six are those of Okabe and
 
 import zlib
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from ui.shell.tokens import contrast
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ("CLASS_COLORS", "NO_CLASS", "ClassColors", "text_on")
 
@@ -60,7 +62,7 @@ class ClassColors:
         """Return the color of the class with that name as "#RRGGBB"."""
         return self._by_name.get(name) or CLASS_COLORS[_slot(name)]
 
-    def table(self, opacity: float) -> NDArray[np.uint32]:
+    def table(self, opacity: float) -> "NDArray[np.uint32]":
         """Return the pixel value of each class number, as premultiplied ARGB.
 
         Parameters
@@ -71,6 +73,8 @@ class ClassColors:
         -------
         ndarray, shape (256,), uint32
         """
+        import numpy as np  # noqa: PLC0415 - start-up time: the window is shown without it
+
         table = np.zeros(256, np.uint32)
         for index in range(NO_CLASS):
             name = self._labels[index] if index < len(self._labels) else f"class {index}"

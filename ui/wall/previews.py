@@ -1,11 +1,12 @@
 """What the wall needs from whoever delivers pictures: the newest one of each stream."""
 
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from engine.protocol import Result
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ("Preview", "PreviewSource")
 
@@ -34,12 +35,12 @@ class Preview(Protocol):
         ...
 
     @property
-    def picture(self) -> NDArray[np.uint8]:
+    def picture(self) -> "NDArray[np.uint8]":
         """Return the pixels: blue, green, red, unused."""
         ...
 
     @property
-    def class_map(self) -> NDArray[np.uint8] | None:
+    def class_map(self) -> "NDArray[np.uint8] | None":
         """Return the class of each pixel of a line camera's picture."""
         ...
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
@@ -24,7 +25,9 @@ from ui.wall.empty import EmptyWall
 from ui.wall.grid import best_columns, grid
 from ui.wall.previews import PreviewSource
 from ui.wall.strip import STRIP_PX
-from ui.wall.tile import Tile
+
+if TYPE_CHECKING:
+    from ui.wall.tile import Tile
 
 __all__ = ("MAX_TILES", "TileWall")
 
@@ -243,7 +246,9 @@ class TileWall(QWidget):
             self._enlarged = ""
         self._arrange()
 
-    def _make_tile(self, stream: StreamState) -> Tile:
+    def _make_tile(self, stream: StreamState) -> "Tile":
+        from ui.wall.tile import Tile  # noqa: PLC0415 - start-up time: brings NumPy along
+
         tile = Tile(stream, self._theme, parent=self)
         tile.pressed.connect(self._on_pressed)
         tile.enlarge_asked.connect(self._on_enlarge_asked)
