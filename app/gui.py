@@ -13,7 +13,7 @@ import platformdirs
 from app.qt_guard import check_bindings
 from engine.client import EngineClient
 from engine.errors import OutputError
-from engine.protocol import LoadProject, PreviewPlace, StartAll
+from engine.protocol import LoadProgram, LoadProject, PreviewPlace, StartAll
 from resources import resource_path
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class GuiOptions:
 
     Attributes
     ----------
-    project : file to open, or None for an empty window.
+    project : project file or program (DFP) to open, or None for an empty window.
     is_started : start its streams at once.
     is_attached : look at an engine that runs already, and leave it running.
     theme : "system", "light", "dark", or empty for what was chosen last.
@@ -70,8 +70,10 @@ def _connect(options: GuiOptions) -> EngineClient:
         return EngineClient.attach(name="window")
     client = EngineClient.launch(name="window", timeout_s=None)
     if options.project is not None:
-        client.send(LoadProject(str(options.project.resolve())))
-        if options.is_started:
+        path = str(options.project.resolve())
+        is_program = options.project.suffix == ".dfp"
+        client.send(LoadProgram(path) if is_program else LoadProject(path))
+        if options.is_started and not is_program:
             client.send(StartAll())
     return client
 
