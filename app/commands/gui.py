@@ -9,7 +9,9 @@ __all__ = ("gui_command",)
 
 
 def gui_command(
-    project: Annotated[Path | None, typer.Argument(help="Project file or program (DFP) to open.")] = None,
+    project: Annotated[
+        Path | None, typer.Argument(help="Project file or program (DFP) to open.")
+    ] = None,
     start: Annotated[bool, typer.Option("--start", help="Start its streams at once.")] = False,
     attach: Annotated[
         bool, typer.Option("--attach", help="Look at an engine that runs already.")
