@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,22 @@ import psutil
 import pytest
 
 GRACE_S = 3.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sockets_of_their_own() -> Iterator[None]:
+    """Keep the tests' engines and device manager apart from those of the user."""
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    with tempfile.TemporaryDirectory(prefix="pst-", ignore_cleanup_errors=True) as folder:
+        os.environ["XDG_RUNTIME_DIR"] = folder
+        yield
+        from engine.manager import default_address, stop_manager
+
+        stop_manager(default_address())
+        if before is None:
+            del os.environ["XDG_RUNTIME_DIR"]
+        else:
+            os.environ["XDG_RUNTIME_DIR"] = before
 
 
 @pytest.fixture(autouse=True)

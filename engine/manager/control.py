@@ -16,6 +16,8 @@ from engine.manager.messages import (
     AskStatus,
     Ending,
     Hello,
+    Leave,
+    Left,
     Message,
     Open,
     Opened,
@@ -36,6 +38,7 @@ _TRIES = 3
 _ANSWER_S = 10.0
 _OPEN_S = 120.0
 _REASON_S = 3.0
+_LEAVE_S = 0.5
 _STOP_S = 20.0
 
 
@@ -163,6 +166,19 @@ class Control:
             pid=self.pid,
         )
 
+    def interrupt(self) -> None:
+        """Wake who waits for an answer; when nobody does, go on."""
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+        else:
+            self._line.close()
+
+    def leave(self) -> None:
+        """Wait a little until the workers have freed what is not used any more."""
+        with self._lock, contextlib.suppress(EngineError):
+            self._numbers += 1
+            self._ask(Leave(self._numbers), [], _LEAVE_S)
+
     def close(self) -> None:
         """Hang up: all that was opened is freed. Wakes who waits. Safe to call twice."""
         self._line.close()
@@ -180,7 +196,7 @@ class Control:
                 )
 
     def _ask(
-        self, message: Open | AskStatus, fds: Sequence[int], timeout_s: float
+        self, message: Open | AskStatus | Leave, fds: Sequence[int], timeout_s: float
     ) -> tuple[Message, list[int]]:
         """Send a message and return its answer; what comes in between is kept."""
         deadline = Deadline(timeout_s)
@@ -188,7 +204,7 @@ class Control:
             self._line.send(message, fds)
             while (received := self._line.recv(deadline.left_s())) is not None:
                 answer, answer_fds = received
-                is_answer = isinstance(answer, Opened | Status | Refused)
+                is_answer = isinstance(answer, Opened | Status | Left | Refused)
                 if is_answer and getattr(answer, "number", 0) == message.number:
                     if isinstance(answer, Refused):
                         raise from_wire(answer.error)

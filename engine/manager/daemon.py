@@ -33,6 +33,8 @@ from engine.manager.messages import (
     Ending,
     Figures,
     Hello,
+    Leave,
+    Left,
     Message,
     Open,
     Opened,
@@ -64,6 +66,7 @@ class _Client:
         self.pid = pid
         self.is_welcome = False
         self.has_programs = False
+        self.leaving = 0  # number of its question to be told when it holds nothing
 
 
 class _Place:
@@ -239,6 +242,9 @@ class Manager:
                 self._open(client, message, fds)
             case AskStatus(number=number):
                 self._ask_status(client, number)
+            case Leave(number=number):
+                client.leaving = number
+                self._check_left(client)
             case Stop():
                 self._stopper = client
                 self.end("it was stopped by 'penstock manager stop'")
@@ -331,7 +337,9 @@ class Manager:
         if isinstance(message, Figures):
             self._take_figures(worker, message.figures)
         elif isinstance(message, Detached):
-            self._places.pop(message.client, None)
+            place = self._places.pop(message.client, None)
+            if place is not None:
+                self._check_left(place.client)
         elif isinstance(message, Attached | AttachRefused):
             place = self._places.get(message.client)
             if place is None:
@@ -351,6 +359,12 @@ class Manager:
             )
             self._say(place.client, opened, fds)
 
+    def _check_left(self, client: _Client) -> None:
+        """Tell a client that leaves when nothing of it is left."""
+        if client.leaving and all(p.client is not client for p in self._places.values()):
+            number, client.leaving = client.leaving, 0
+            self._say(client, Left(number))
+
     def _worker_ended(self, worker: DeviceWorker) -> None:
         self._unwatch(worker.sentinel_fd)
         if worker.line is not None:
@@ -364,6 +378,7 @@ class Manager:
                 self._say(place.client, Refused(to_wire(error), place.number))
         for client in {place.client for place in places if not place.number}:
             self._say(client, WorkerLost(device, pid, to_wire(error)))
+            self._check_left(client)
         for request in self._waiting:
             self._take_figures(worker, worker.figures(), request)
 

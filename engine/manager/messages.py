@@ -20,6 +20,8 @@ __all__ = (
     "Failed",
     "Figures",
     "Hello",
+    "Leave",
+    "Left",
     "Message",
     "ModelPorts",
     "Open",
@@ -119,6 +121,18 @@ class Status(msgspec.Struct, frozen=True, tag=True):
     status: ManagerStatus
 
 
+class Leave(msgspec.Struct, frozen=True, tag=True):
+    """Asks for `Left` once the workers have freed all that the client had."""
+
+    number: int
+
+
+class Left(msgspec.Struct, frozen=True, tag=True):
+    """The client holds nothing any more."""
+
+    number: int
+
+
 class Stop(msgspec.Struct, frozen=True, tag=True):
     """Asks the manager to end; it closes the line when it has."""
 
@@ -185,6 +199,8 @@ Message = (
     | Ending
     | AskStatus
     | Status
+    | Leave
+    | Left
     | Stop
     | Begin
     | Attach

@@ -218,13 +218,16 @@ class RemoteProgram:
             self._room.notify_all()
         for place in list(self._places.values()):
             place.hang_up()
-        self._control.close()
+        self._control.interrupt()
 
     def close(self) -> None:
         """Give the devices back. Safe to call twice, after `interrupt` or without it."""
         self.interrupt()
         with self._opening, self._lock:
             places, self._places = list(self._places.values()), {}
+        if places:
+            self._control.leave()  # who asks for the device next finds it free
+        self._control.close()
         for place in places:
             place.close()
 

@@ -40,6 +40,8 @@ CATCH_ALL = {
     "engine/machine/_worker_loop.py": "the user's call and pickling in a worker process",
     "engine/machine/fake_pool.py": "the caller's iterator",
     "engine/machine/results.py": "the user's callbacks",
+    "engine/manager/attachment.py": "around a plugin's code",
+    "engine/manager/worker.py": "the outermost function of a thread",
     "engine/pipeline/session.py": "around a stream's threads",
     "engine/pipeline/stream.py": "the outermost function of a stream's thread",
     "engine/plugins/discovery.py": "around a plugin's import",
