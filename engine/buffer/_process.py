@@ -3,83 +3,12 @@
 import contextlib
 import os
 import signal
-import subprocess
-from multiprocessing.process import BaseProcess
-from typing import Protocol
 
 from engine.buffer._stderr import StderrPipe
 from engine.errors import WorkerDiedError
-from engine.process import Outcome
-from engine.process.sentinel import Sentinel, sentinel_for
+from engine.process import Outcome, ProcessHandle
 
-__all__ = ("Forked", "Handle", "Spawned", "WorkerProcess")
-
-
-class Handle(Protocol):
-    """What the two ways of starting have in common."""
-
-    pid: int
-
-    def fileno(self) -> int:
-        """Return a descriptor that is readable once the process has ended."""
-        ...
-
-    def return_code(self) -> int | None:
-        """Return how it ended, negative for a signal; None while it runs."""
-        ...
-
-    def close(self) -> None:
-        """Release everything; the process has ended."""
-        ...
-
-
-class Spawned:
-    """A new interpreter."""
-
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
-        self.pid = process.pid
-        self._process = process
-        self._sentinel: Sentinel = sentinel_for(process)
-
-    def fileno(self) -> int:
-        """Return the process's sentinel."""
-        return self._sentinel.fileno()
-
-    def return_code(self) -> int | None:
-        """Return how it ended."""
-        return self._process.poll()
-
-    def close(self) -> None:
-        """Release the sentinel."""
-        self._sentinel.close()
-
-
-class Forked:
-    """A copy of this process."""
-
-    def __init__(self, process: BaseProcess) -> None:
-        assert process.pid is not None  # noqa: S101 - it was started
-        self.pid = process.pid
-        self._process = process
-        self._pidfd = -1
-        if hasattr(os, "pidfd_open"):  # the library's own sentinel outlives us in grandchildren
-            with contextlib.suppress(OSError):
-                self._pidfd = os.pidfd_open(process.pid)
-
-    def fileno(self) -> int:
-        """Return the process's sentinel."""
-        return self._pidfd if self._pidfd >= 0 else self._process.sentinel
-
-    def return_code(self) -> int | None:
-        """Return how it ended."""
-        return self._process.exitcode
-
-    def close(self) -> None:
-        """Release the sentinel."""
-        pidfd, self._pidfd = self._pidfd, -1
-        if pidfd >= 0:
-            os.close(pidfd)
-        self._process.close()
+__all__ = ("WorkerProcess",)
 
 
 class WorkerProcess:
@@ -91,13 +20,13 @@ class WorkerProcess:
     outcome : how it ended, None while it runs.
     """
 
-    def __init__(self, role: str, worker: int, handle: Handle, stderr: StderrPipe) -> None:
+    def __init__(self, role: str, worker: int, handle: ProcessHandle, stderr: StderrPipe) -> None:
         self.role = role
         self.worker = worker
         self.stderr = stderr
         self.pid = handle.pid
         self.outcome: Outcome | None = None
-        self._handle: Handle | None = handle
+        self._handle: ProcessHandle | None = handle
 
     @property
     def sentinel_fd(self) -> int:

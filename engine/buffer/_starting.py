@@ -13,11 +13,10 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
-from engine.buffer._process import Forked, Spawned
 from engine.buffer._stderr import StderrPipe
 from engine.buffer._worker import Plan
 from engine.errors import InvalidArgumentError, WorkerDiedError, WrongStateError
-from engine.process import python_command
+from engine.process import ContextProcess, InterpreterProcess, python_command
 
 __all__ = ("Payload", "PickledUser", "fork_worker", "pickle_user", "spawn_worker", "without_ctrl_c")
 
@@ -96,7 +95,7 @@ def pickle_user(user: object, what: str) -> PickledUser:
     return PickledUser(data, tuple(spawning.fds))
 
 
-def spawn_worker(plan: Plan, user: PickledUser, stderr: StderrPipe) -> Spawned:
+def spawn_worker(plan: Plan, user: PickledUser, stderr: StderrPipe) -> InterpreterProcess:
     """Start a worker as a new interpreter."""
     preparation = spawn.get_preparation_data(plan.role)
     if b"__main__" not in user.data and b"__mp_main__" not in user.data:
@@ -122,7 +121,7 @@ def spawn_worker(plan: Plan, user: PickledUser, stderr: StderrPipe) -> Spawned:
             raise WorkerDiedError(
                 f"{plan.role} could not be started: {error.strerror}", role=plan.role
             ) from error
-    return Spawned(started)
+    return InterpreterProcess(started)
 
 
 @contextmanager
@@ -149,7 +148,7 @@ def fork_worker(
     role: str,
     target: Callable[..., object],
     arguments: Sequence[Any],
-) -> Forked:
+) -> ContextProcess:
     """Start a worker as a copy of this process that calls ``target(*arguments)``."""
     started: process.BaseProcess = context.Process(  # type: ignore[attr-defined]
         target=target, args=tuple(arguments), name=role, daemon=True
@@ -165,7 +164,7 @@ def fork_worker(
             f"{role} could not be started: {error}; make the buffer in the main process, or use "
             "the context 'spawn'"
         ) from error
-    return Forked(started)
+    return ContextProcess(started, is_forked=True)
 
 
 @contextmanager

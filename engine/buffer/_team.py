@@ -14,7 +14,7 @@ from engine.buffer._forked import run_forked
 from engine.buffer._guard import guard, let_go
 from engine.buffer._layout import Layout, Word, WorkerWord
 from engine.buffer._pipes import Pipes
-from engine.buffer._process import Handle, WorkerProcess
+from engine.buffer._process import WorkerProcess
 from engine.buffer._report import Report
 from engine.buffer._slab import Slab
 from engine.buffer._starting import (
@@ -30,7 +30,7 @@ from engine.buffer._worker import Phase, Plan
 from engine.buffer.info import BufferInfo
 from engine.buffer.system import BufferSystem
 from engine.errors import EngineError, WorkerDiedError, WrongStateError
-from engine.process import Deadline, WakePipe
+from engine.process import Deadline, ProcessHandle, WakePipe
 
 __all__ = ("Team",)
 
@@ -98,7 +98,7 @@ class Team:
         plan = self._plan(worker)
         stderr = StderrPipe()
         try:
-            handle: Handle
+            handle: ProcessHandle
             with without_ctrl_c():
                 if forking is not None:
                     arguments = (plan, user, stderr.theirs, self._foreign(plan, stderr))

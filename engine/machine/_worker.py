@@ -5,12 +5,9 @@ import multiprocessing
 import os
 import signal
 import socket
-import subprocess
 import threading
 import weakref
 from functools import partial
-from multiprocessing.process import BaseProcess
-from typing import Protocol
 
 from engine.errors import WorkerDiedError
 from engine.machine._calls import Call
@@ -22,8 +19,7 @@ from engine.machine._stderr import ErrorOutput
 from engine.machine._wire import Kind, Line
 from engine.machine._worker_loop import Plan
 from engine.machine.results import Job
-from engine.process import Outcome
-from engine.process.sentinel import Sentinel, sentinel_for
+from engine.process import ContextProcess, InterpreterProcess, Outcome, ProcessHandle
 
 __all__ = ("Task", "Worker")
 
@@ -52,56 +48,6 @@ class Task:
         parcel, self.parcel = self.parcel, None
         if parcel is not None:
             parcel.close()
-
-
-class _Process(Protocol):
-    pid: int
-
-    def fileno(self) -> int: ...
-    def return_code(self) -> int | None: ...
-    def close(self) -> None: ...
-
-
-class _NewInterpreter:
-    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
-        self.pid = process.pid
-        self._process = process
-        self._sentinel: Sentinel = sentinel_for(process)
-
-    def fileno(self) -> int:
-        return self._sentinel.fileno()
-
-    def return_code(self) -> int | None:
-        return self._process.poll()
-
-    def close(self) -> None:
-        self._sentinel.close()
-
-
-class _OfContext:
-    """One that multiprocessing has started."""
-
-    def __init__(self, process: BaseProcess, method: str) -> None:
-        assert process.pid is not None  # noqa: S101 - it was started
-        self.pid = process.pid
-        self._process = process
-        self._pidfd = -1
-        if method == "fork" and hasattr(os, "pidfd_open"):
-            with contextlib.suppress(OSError):  # the other sentinel outlives it in grandchildren
-                self._pidfd = os.pidfd_open(self.pid)
-
-    def fileno(self) -> int:
-        return self._pidfd if self._pidfd >= 0 else self._process.sentinel
-
-    def return_code(self) -> int | None:
-        return self._process.exitcode
-
-    def close(self) -> None:
-        pidfd, self._pidfd = self._pidfd, -1
-        if pidfd >= 0:
-            os.close(pidfd)
-        with contextlib.suppress(ValueError):  # it did not end
-            self._process.close()
 
 
 class _Alive:
@@ -283,13 +229,14 @@ class Worker:
                 os.close(fd)
         self.stderr.close()
 
-    def _start(self, method: str, results_fd: int, board_fd: int) -> _Process:
+    def _start(self, method: str, results_fd: int, board_fd: int) -> ProcessHandle:
         plan = Plan(self.index, self.inbox.fileno(), results_fd, board_fd, os.getpid())
         if method == "spawn":
-            return _NewInterpreter(start_new_interpreter(plan, self.stderr.theirs))
+            return InterpreterProcess(start_new_interpreter(plan, self.stderr.theirs))
         context = multiprocessing.get_context(method)
         disown = partial(_disown_all, self, plan.tasks_fd) if method == "fork" else None
-        return _OfContext(start_by_context(context, plan, self.stderr.theirs, disown), method)
+        started = start_by_context(context, plan, self.stderr.theirs, disown)
+        return ContextProcess(started, is_forked=method == "fork")
 
     def _close_lines(self) -> None:
         for line in (self.tasks, self.inbox, self.results, self.stderr):

@@ -3,6 +3,7 @@
 from engine.process.channel import MAX_MESSAGE_BYTES, Channel, PeerGoneError
 from engine.process.child import ChildProcess
 from engine.process.command import python_command
+from engine.process.handles import ContextProcess, InterpreterProcess, ProcessHandle
 from engine.process.identity import boot_id, is_same_process, start_time_of
 from engine.process.logs import ForwardingHandler, entry_of
 from engine.process.outcome import Outcome
@@ -13,11 +14,14 @@ from engine.process.wake import WakePipe
 __all__ = (
     "Channel",
     "ChildProcess",
+    "ContextProcess",
     "Deadline",
     "ForwardingHandler",
+    "InterpreterProcess",
     "MAX_MESSAGE_BYTES",
     "Outcome",
     "PeerGoneError",
+    "ProcessHandle",
     "WakePipe",
     "boot_id",
     "entry_of",
