@@ -51,7 +51,10 @@ def compile_command(
     min_cosine: options.MinCosine = DEFAULT_MIN_COSINE,
     like: options.Like = None,
 ) -> None:
-    """Compile ONNX models into a program (DFP); options win over the settings file."""
+    """Compile ONNX models into a program (DFP); options win over the settings file.
+
+    Example: penstock compile model.onnx --task classify --labels names.txt -o model.dfp
+    """
     chosen = CompileSettings() if settings is None else load_compile_settings(settings)
     given_labels = chosen.labels if labels is None else read_labels(labels)
     shapes = dict(chosen.shapes) | dict(parse_shape(text) for text in shape or ())

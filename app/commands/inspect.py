@@ -45,7 +45,10 @@ def inspect_command(
         typer.Option(metavar="FOLDER", help="Write the members into a new or empty folder."),
     ] = None,
 ) -> None:
-    """Check a program (DFP) and show what is in it."""
+    """Check a program (DFP) and show what is in it.
+
+    Example: penstock inspect model.dfp --json
+    """
     dfp = Dfp(program)
     if extract is not None:
         extract_members(dfp, extract)

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -29,7 +30,9 @@ from engine.protocol import LicenseState
 __all__ = ("license_app",)
 
 license_app = typer.Typer(
-    help="Show, verify and issue licenses.", no_args_is_help=True, add_completion=False
+    help="Show, verify and issue licenses.\n\nExample: penstock license show",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 
@@ -38,21 +41,31 @@ def show(
     file: Annotated[
         Path | None, typer.Argument(help="License file; none: the bundled one.")
     ] = None,
+    is_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Show what a license allows; ends with 3 when it is not valid here and today."""
+    """Show what a license allows; ends with 3 when it is not valid here and today.
+
+    Example: penstock license show site.lic --json
+    """
     data = None if file is None else load_license_file(file)
     state = license_state(data, "" if file is None else str(file))
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for label, text in _rows(state):
-        table.add_row(label, text)
-    Console(highlight=False, markup=False).print(table)
+    if is_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(state), indent=2).decode())
+    else:
+        table = Table(show_header=False, box=None, pad_edge=False)
+        for label, text in _rows(state):
+            table.add_row(label, text)
+        Console(highlight=False, markup=False).print(table)
     if not state.is_valid:
         raise typer.Exit(LICENSE)
 
 
 @license_app.command()
 def verify(file: Annotated[Path, typer.Argument(help="License file.")]) -> None:
-    """Check that a license is genuine and valid here and today."""
+    """Check that a license is genuine and valid here and today.
+
+    Example: penstock license verify site.lic
+    """
     terms = read_license(load_license_file(file), what=f"license file {file}")
     typer.echo(f"{file}: valid until {terms.valid_until}, issued to {terms.licensee}")
 
@@ -63,7 +76,10 @@ def keygen(
         Path, typer.Argument(help="Name of the files, without ending: NAME.key and NAME.pub.")
     ],
 ) -> None:
-    """Make a key to sign licenses with; existing files are never overwritten."""
+    """Make a key to sign licenses with; existing files are never overwritten.
+
+    Example: penstock license keygen site
+    """
     key = new_key_pair()
     private, public = out.with_name(f"{out.name}.key"), out.with_name(f"{out.name}.pub")
     _write_new(private, key.private_pem(), mode=0o600)
@@ -83,7 +99,10 @@ def issue(
     machine: Annotated[str, typer.Option(help="Machine id to bind it to (see show).")] = "",
     license_id: Annotated[str, typer.Option("--id", help="Its id; empty: a new one.")] = "",
 ) -> None:
-    """Write a signed license; it is checked before it is written."""
+    """Write a signed license; it is checked before it is written.
+
+    Example: penstock license issue site.lic --key site.key --licensee 'Plant 3' --days 30
+    """
     pair = load_key_pair(_read_key(key))
     today = datetime.now().astimezone().date()
     if not licensee:

@@ -25,7 +25,8 @@ from engine.manager.address import DEFAULT_PORT
 __all__ = ("manager_app",)
 
 manager_app = typer.Typer(
-    help="Start, stop and watch the device manager, which lets programs share devices.",
+    help="Start, stop and watch the device manager, which lets programs share devices."
+    "\n\nExample: penstock manager status --json",
     no_args_is_help=True,
 )
 

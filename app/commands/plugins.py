@@ -16,7 +16,7 @@ from engine.plugins import PluginRegistry
 __all__ = ("plugins_command",)
 
 plugins_command = typer.Typer(
-    help="List the processing plugins, and compare them.",
+    help="List the processing plugins, and compare them.\n\nExample: penstock plugins --json",
     invoke_without_command=True,
     add_completion=False,
 )

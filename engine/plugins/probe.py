@@ -23,6 +23,7 @@ def main() -> None:
     leave_with_parent(os.getppid())
     answer = probe_here(sys.argv[1] if len(sys.argv) > 1 else "")
     os.write(answer_fd, msgspec.json.encode(answer) + b"\n")
+    sys.stdout.flush()  # what the plugin printed; nobody else does it before the hard end
     # What a backend does while Python ends is no part of the answer, and may hang.
     os._exit(0)
 

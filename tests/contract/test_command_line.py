@@ -148,14 +148,24 @@ def test_an_unknown_driver_is_refused_with_the_nearest_name(tmp_path: Path) -> N
     refuses(run(project), DEVICE, "did you mean 'cube-line'")
 
 
-@pytest.mark.parametrize(
-    "verb", [[], ["run"], ["gui"], ["demo"], ["compile"], ["inspect"], ["license"], ["serve"]]
+VERBS = (
+    "gui run demo serve compile inspect bench devices plugins drivers license manager exec doctor"
 )
-def test_every_verb_explains_itself(verb: list[str]) -> None:
-    code, printed, _ = penstock(*verb, "--help")
+
+
+@pytest.mark.parametrize("verb", VERBS.split())
+def test_every_verb_explains_itself_with_an_example(verb: str) -> None:
+    code, printed, _ = penstock(verb, "--help")
 
     assert code == DONE
-    assert "Usage: penstock" in printed
+    assert f"Usage: penstock {verb}" in printed
+    assert "Example: penstock" in printed
+
+
+def test_without_a_verb_all_are_listed() -> None:
+    _, printed, _ = penstock("--help")
+
+    assert [verb for verb in VERBS.split() if f" {verb} " not in printed] == []
 
 
 def test_an_unknown_verb_is_a_usage_error() -> None:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,3 +107,27 @@ def test_closing_the_window_stores_its_layout(qapp: QApplication, tmp_path: Path
     with Rig(qapp, tmp_path) as second:
         second.live(0.1)
         assert second.window.panel_key == "plugins"
+
+
+ALONE = """
+import sys
+from pathlib import Path
+from app.gui import GuiOptions, run_gui
+project, picture = map(Path, sys.argv[1:])
+run_gui(GuiOptions(project, is_started=True, picture=picture, picture_after_s=3))
+print(sorted({"onnx", "onnxruntime", "openvino", "cv2", "av"} & set(sys.modules)))
+"""
+
+
+def test_the_window_process_never_loads_what_only_the_engine_needs(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(project), str(tmp_path / "window.png")],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=True,
+    )
+
+    assert done.stdout.strip() == "[]"
+    assert (tmp_path / "window.png").stat().st_size > 10_000
