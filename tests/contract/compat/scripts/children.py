@@ -21,7 +21,7 @@ if __name__ == "__main__":
     for method in ("spawn", "fork", "forkserver"):
         context = multiprocessing.get_context(method)
         with ProcessPoolExecutor(1, mp_context=context) as pool:
-            print(*pool.submit(told, method).result())
+            print(*pool.submit(told, method).result(), flush=True)
     line = "import memryx, fluxless" if "--broken" in sys.argv else "import memryx"
     code = f"{line}; print('subprocess', memryx.__spec__.origin)"
     subprocess.run([sys.executable, "-c", code], check=True)
