@@ -10,31 +10,17 @@ from typing import Any
 import numpy as np
 
 from engine.accelerator.errors import FrameDtypeError, FrameShapeError
+from engine.dfp import device_shape, is_planar
 from engine.plugins.tensors import describe_shape
 from engine.protocol import TensorInfo
 
-__all__ = ("InputForm", "OutputForm", "device_shape")
+__all__ = ("InputForm", "OutputForm")
 
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
 _TO_PLANES = (2, 0, 1)
 _FROM_PLANES = (1, 2, 0)
-
-
-def device_shape(tensor: TensorInfo, layout: str = "nchw") -> Shape:
-    """Return the tensor's shape in device form; tensors with other than 1 to 4 axes keep theirs."""
-    shape = _own_shape(tensor)
-    inner = shape[1:] if shape and shape[0] == 1 and len(shape) > 1 else shape
-    if len(inner) == 1:
-        return (1, 1, 1, inner[0])
-    if len(inner) == 2:
-        return (inner[0], 1, 1, inner[1])
-    if len(inner) == 3 and len(shape) == 4:
-        if _is_planar(shape, layout):
-            return (inner[1], inner[2], 1, inner[0])
-        return (inner[0], inner[1], 1, inner[2])
-    return shape
 
 
 class InputForm:
@@ -99,7 +85,7 @@ class InputForm:
         shape = device_shape(self._tensor, layout)
         if len(shape) != 4 or 0 in shape:
             return
-        is_transposed = len(self._shape) == 4 and _is_planar(self._shape, layout)
+        is_transposed = len(self._shape) == 4 and is_planar(self._shape, layout)
         flat = (shape[0], shape[1], shape[3])
         for way in (shape, flat, (1, *shape), (1, *flat)):
             yield way, is_transposed
@@ -113,7 +99,7 @@ class OutputForm:
         wanted = device_shape(tensor, layout)
         self._is_changed = is_device_form and wanted != shape and 0 not in shape
         self._wanted = wanted
-        self._is_transposed = len(shape) == 4 and _is_planar(shape, layout)
+        self._is_transposed = len(shape) == 4 and is_planar(shape, layout)
 
     def __call__(self, array: Array) -> Array:
         """Return the array in the form asked for: writable and C-contiguous."""
@@ -128,11 +114,6 @@ class OutputForm:
 def _own_shape(tensor: TensorInfo) -> Shape:
     shape = tensor.shape
     return (1, *shape[1:]) if len(shape) > 1 and shape[0] == 0 else shape
-
-
-def _is_planar(shape: Shape, layout: str) -> bool:
-    """Whether the channels of a 4-D shape come before height and width."""
-    return layout != "nhwc" and not (shape[3] <= 4 < shape[1])
 
 
 def _with_and_without_batch(shape: Shape) -> list[Shape]:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from engine.accelerator._extra_model import ExtraModel
-from engine.accelerator._forms import InputForm, OutputForm, device_shape
+from engine.accelerator._forms import InputForm, OutputForm
 from engine.accelerator.errors import FrameShapeError, FrameTypeError
-from engine.dfp import ModelEntry
+from engine.dfp import ModelEntry, device_shape
 from engine.errors import ProgramMalformedError
 from engine.plugins import Session
 from engine.protocol import TensorInfo

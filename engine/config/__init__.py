@@ -10,6 +10,7 @@ from engine.config.project import (
     Project,
     RecorderSettings,
     StreamSettings,
+    needs_restart,
 )
 from engine.config.project_file import dump_project, load_project, parse_project, save_project
 
@@ -29,6 +30,7 @@ __all__ = (
     "Task",
     "dump_project",
     "load_project",
+    "needs_restart",
     "parse_project",
     "save_project",
 )

@@ -13,6 +13,7 @@ __all__ = (
     "Project",
     "RecorderSettings",
     "StreamSettings",
+    "needs_restart",
 )
 
 SCHEMA_VERSION = 1
@@ -94,6 +95,15 @@ class StreamSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"queue_depth is 1 to 64, not {self.queue_depth}")
         if self.threshold is not None and not 0.0 <= self.threshold <= 1.0:
             raise ValueError(f"threshold is 0 to 1, not {self.threshold}")
+
+
+def needs_restart(before: StreamSettings, after: StreamSettings) -> bool:
+    """Tell whether a running stream must start again to take over a change of its settings.
+
+    Everything but the threshold and the switch needs it.
+    """
+    same = msgspec.structs.replace(after, threshold=before.threshold, enabled=before.enabled)
+    return same != before
 
 
 class RecorderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,7 +18,7 @@ from engine.dfp.model_source import ModelSource
 from engine.dfp.neural_compiler import NeuralCompiler
 from engine.dfp.neural_options import names_per_model
 from engine.dfp.parity import DEFAULT_MIN_COSINE, OutputParity, Parity
-from engine.dfp.published import device_shape
+from engine.dfp.published import device_shape, is_planar
 from engine.dfp.saving import save_dfp
 from engine.dfp.settings import CompileSettings, load_compile_settings
 from engine.dfp.writer import pack_dfp, write_dfp
@@ -46,6 +46,7 @@ __all__ = (
     "compile_models",
     "describe",
     "device_shape",
+    "is_planar",
     "load_compile_settings",
     "names_per_model",
     "pack_dfp",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from engine.dfp.genuine import GenuinePort
 from engine.protocol import TensorInfo
 
-__all__ = ("PortTable", "device_shape", "own_port", "port_table", "tensor_of")
+__all__ = ("PortTable", "device_shape", "is_planar", "own_port", "port_table", "tensor_of")
 
 PortTable = dict[str, object]
 """What is told of one port: ``layer_name``, ``shape``, ``data_type`` and so on."""
@@ -32,10 +32,15 @@ def device_shape(tensor: TensorInfo, layout: str = "nchw") -> Shape:
     if len(inner) == 2:
         return (inner[0], 1, 1, inner[1])
     if len(inner) == 3 and len(shape) == 4:
-        if layout != "nhwc" and not (shape[3] <= 4 < shape[1]):
+        if is_planar(shape, layout):
             return (inner[1], inner[2], 1, inner[0])
         return (inner[0], inner[1], 1, inner[2])
     return shape
+
+
+def is_planar(shape: Shape, layout: str) -> bool:
+    """Tell whether the channels of a 4-D shape come before height and width."""
+    return layout != "nhwc" and not (shape[3] <= 4 < shape[1])
 
 
 def port_table(port: GenuinePort, *, is_input: bool) -> PortTable:

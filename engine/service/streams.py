@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.config import ParameterValue, StreamSettings
+from engine.config import ParameterValue, StreamSettings, needs_restart
 from engine.errors import (
     ConfigError,
     EngineError,
@@ -125,7 +125,7 @@ class StreamDesk:
         stream = self._streams.get(name)
         if stream is None or not self._is_active(name) or before == settings:
             return
-        if _needs_no_restart(before, settings):
+        if not needs_restart(before, settings):
             stream.change_threshold(settings.threshold)
             return
         stream.ask_to_stop()
@@ -264,9 +264,3 @@ class StreamDesk:
                 f"the license allows {limit} streams at once; stop one or use another license",
                 limit=limit,
             )
-
-
-def _needs_no_restart(before: StreamSettings, after: StreamSettings) -> bool:
-    """Tell whether only fields differ that a running stream can take over."""
-    same = msgspec.structs.replace(after, threshold=before.threshold, enabled=before.enabled)
-    return same == before

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass, field, replace
 
-import msgspec
-
 from engine.config import ParameterValue, Policy, StreamSettings
 from engine.protocol import DriverParameter, DriverState, Snapshot
 from ui.viewmodels.parameters import changed_values, check_value
 
-__all__ = ("POLICIES", "StreamDraft", "draft_of", "new_draft", "problems_of", "restarts_stream")
+__all__ = ("POLICIES", "StreamDraft", "draft_of", "new_draft", "problems_of")
 
 POLICIES = (
     (Policy.LATEST, "Newest only", "Keep only the newest waiting frame, drop older ones"),
@@ -103,12 +101,6 @@ def problems_of(
 def parameters_of(snapshot: Snapshot, driver: str) -> tuple[DriverParameter, ...]:
     """Return the parameters of the driver with that name, none when it is not known."""
     return next((d.parameters for d in snapshot.drivers if d.name == driver), ())
-
-
-def restarts_stream(before: StreamSettings, after: StreamSettings) -> bool:
-    """Whether a running stream must start again: everything but threshold and switch needs it."""
-    same = {"threshold": None, "enabled": True}
-    return msgspec.structs.replace(before, **same) != msgspec.structs.replace(after, **same)
 
 
 def _name_problem(draft: StreamDraft, snapshot: Snapshot, before: StreamSettings | None) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.config import StreamSettings
+from engine.config import StreamSettings, needs_restart
 from engine.protocol import (
     AddStream,
     Answer,
@@ -27,7 +27,6 @@ from ui.viewmodels.stream_form import (
     draft_of,
     new_draft,
     problems_of,
-    restarts_stream,
 )
 
 __all__ = ("StreamRow", "StreamsViewModel")
@@ -88,7 +87,7 @@ class StreamsViewModel(ViewModel):
         if self.draft is None or before is None or not self._is_active(before.name):
             return False
         after = self._settings(before)
-        return after is not None and restarts_stream(before, after)
+        return after is not None and needs_restart(before, after)
 
     @property
     def program_names(self) -> tuple[str, ...]:
