@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+DEV_STAMP := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-fast test-slow check format bench bench-accelerator bench-handle bench-parallel screenshots package package-test clean
@@ -9,13 +10,20 @@ STAMP := $(VENV)/.ready
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-setup: $(STAMP) ## Install everything (system libraries for Qt, virtual environment, pinned packages)
+setup: $(DEV_STAMP) ## Install everything (system libraries, virtual environment, pinned packages, test tools)
+
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
 $(STAMP): requirements.lock pyproject.toml .ci/system-packages
-	@sh .ci/system-packages --test
+	@sh .ci/system-packages
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock hatchling editables
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --no-build-isolation --editable '.[gui,dev]'
+	@$(PIP) hatchling editables
+	@$(PIP) --no-build-isolation --editable '.[gui]'
+	@touch $@
+
+$(DEV_STAMP): $(STAMP)
+	@sh .ci/system-packages --test
+	@$(PIP) --no-build-isolation --editable '.[gui,dev]'
 	@touch $@
 
 run: $(STAMP) ## Open the application with the demo running (without a display: a live terminal view and a picture)
@@ -23,42 +31,42 @@ run: $(STAMP) ## Open the application with the demo running (without a display: 
 
 test: test-fast test-slow ## Run every test
 
-test-fast: $(STAMP)
+test-fast: $(DEV_STAMP)
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(STAMP)
+test-slow: $(DEV_STAMP)
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow
 
-check: $(STAMP) ## Lint, format check, types, import direction
+check: $(DEV_STAMP) ## Lint, format check, types, import direction
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(STAMP) ## Let the formatter and the fixable lints rewrite the code
+format: $(DEV_STAMP) ## Let the formatter and the fixable lints rewrite the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## Print the speed ratios (pipeline against the bare library, window against none)
+bench: $(DEV_STAMP) ## Print the speed ratios (pipeline against the bare library, window against none)
 	$(BIN)/python -m tests.benchmarks
 
-bench-accelerator: $(STAMP) ## The same for the accelerator classes
+bench-accelerator: $(DEV_STAMP) ## The same for the accelerator classes
 	$(BIN)/python -m tests.benchmarks accelerator
 
-bench-handle: $(STAMP) ## The same for handle, contexts and line cameras
+bench-handle: $(DEV_STAMP) ## The same for handle, contexts and line cameras
 	$(BIN)/python -m tests.benchmarks handle
 
-bench-parallel: $(STAMP) ## The same for buffers, runners and pools, against the originals
+bench-parallel: $(DEV_STAMP) ## The same for buffers, runners and pools, against the originals
 	$(BIN)/python -m tests.benchmarks parallel_buffer parallel_runner parallel_machine
 
-screenshots: $(STAMP) ## Render every panel, light and dark, into build/screenshots
+screenshots: $(DEV_STAMP) ## Render every panel, light and dark, into build/screenshots
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m tests.ui.screenshots build/screenshots
 
 package: ## Build wheel, sdist, the frozen application and, on Linux, the Debian package into dist
 	@sh .ci/system-packages
 	@$(PYTHON) resources/packaging/build.py
 
-package-test: $(STAMP) ## Install the Debian package into a fresh Debian tree and use it there (needs root)
+package-test: $(DEV_STAMP) ## Install the Debian package into a fresh Debian tree and use it there (needs root)
 	@$(BIN)/python -m tests.packaging.debian_tree
 
 clean: ## Remove build products and the virtual environment
