@@ -18,5 +18,6 @@ SUMMARIES = {
     "exec": "Run a script written for MemryX, fluxEngine, easycore, concurrentbuffer or PyNitride.",
     "drivers": "List the drivers, or the parameters of one; no code of a driver is run.",
     "license": "Show, verify and issue licenses.",
+    "manager": "Start, stop and watch the device manager, which lets programs share devices.",
     "doctor": "Check the installation and the machine; each check passes or says what to do.",
 }

@@ -12,6 +12,8 @@ from ui.viewmodels.run_control import RunViewModel
 
 __all__ = ("ProjectFiles",)
 
+_SUFFIX = ".penstock.toml"  # the desktop opens these with Penstock and leaves other TOML alone
+
 
 class ProjectFiles(QObject):
     """Carries out what the file menu asks for."""
@@ -21,7 +23,7 @@ class ProjectFiles(QObject):
         self._model = model
         self._chooser = chooser
         self._window = window
-        self._kinds = self.tr("Projects (*.toml);;All files (*)")
+        self._kinds = self.tr("Projects (*.penstock.toml *.toml);;All files (*)")
 
     @Slot()
     def open(self) -> None:
@@ -71,10 +73,10 @@ class ProjectFiles(QObject):
 
     def _save_as(self, go_on: Callable[[], None] | None) -> None:
         snapshot = self._model.snapshot
-        start = snapshot.engine.project_path or f"{snapshot.project.name}.toml"
+        start = snapshot.engine.project_path or f"{snapshot.project.name}{_SUFFIX}"
         path = self._chooser.save_file(self._window, self.tr("Save project"), self._kinds, start)
         if path:
-            self._write(path if Path(path).suffix else f"{path}.toml", go_on)
+            self._write(path if Path(path).suffix else f"{path}{_SUFFIX}", go_on)
 
     def _write(self, path: str, go_on: Callable[[], None] | None) -> None:
         def on_saved(answer: Answer) -> None:

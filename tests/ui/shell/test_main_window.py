@@ -343,7 +343,7 @@ class TestProjectFiles:
         arrive(house, engine=engine)
         house.chooser.saved_as = "/home/ada/mine"
         action(house, "save_project").trigger()
-        assert sent(house, SaveProject) == [SaveProject("/home/ada/mine.toml")]
+        assert sent(house, SaveProject) == [SaveProject("/home/ada/mine.penstock.toml")]
 
     def test_opening_another_project_asks_about_changes_first(self, house: House) -> None:
         house.connection.snapshot = demo_snapshot(is_modified=True)
