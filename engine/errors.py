@@ -15,6 +15,7 @@ __all__ = (
     "ClosedError",
     "ConfigError",
     "DeviceError",
+    "DeviceLostError",
     "DeviceNotFoundError",
     "DriverCrashedError",
     "DriverDirectoryMissingError",
@@ -28,6 +29,7 @@ __all__ = (
     "EngineError",
     "EngineTimeoutError",
     "InvalidArgumentError",
+    "LicenseDeviceError",
     "LicenseEmptyError",
     "LicenseError",
     "LicenseExpiredError",
@@ -207,6 +209,12 @@ class LicenseMachineError(LicenseError):
     code = "license_machine"
 
 
+class LicenseDeviceError(LicenseError):
+    """The license is bound to other devices."""
+
+    code = "license_device"
+
+
 class LicenseFeatureMissingError(LicenseError):
     """The license does not contain the feature, or its limit is reached."""
 
@@ -307,6 +315,12 @@ class DeviceNotFoundError(DeviceError, LookupError):
     """No device has that number."""
 
     code = "device_not_found"
+
+
+class DeviceLostError(DeviceError):
+    """A device answers no more; other frames will fare no better on it."""
+
+    code = "device_lost"
 
 
 class OutputError(EngineError, OSError):

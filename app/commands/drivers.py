@@ -8,7 +8,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from engine.drivers import DriverCatalog
+from engine.drivers import (
+    Discovery,
+    DriverCatalog,
+    DriverEntry,
+    discover_devices,
+)
+from engine.errors import DriverError
 from engine.protocol import DriverParameter, DriverState
 
 __all__ = ("drivers_command",)
@@ -21,21 +27,64 @@ def drivers_command(
         typer.Option("--folder", help="A folder with further drivers; repeatable."),
     ] = None,
     is_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    with_devices: Annotated[
+        bool,
+        typer.Option("--devices", help="Ask every driver, each in its own process, for devices."),
+    ] = False,
+    timeout_s: Annotated[
+        float,
+        typer.Option("--timeout", min=0.1, max=600.0, help="Seconds that drivers may take."),
+    ] = 10.0,
 ) -> int:
-    """List the drivers, or the parameters of one; no code of a driver is run.
+    """List the drivers, or the parameters of one; --devices asks them what is connected.
 
-    Example: penstock drivers video-file
+    Example: penstock drivers --devices
     """
     catalog = DriverCatalog(folders or ())
     if name is not None:
         catalog.get(name)
+    if with_devices:
+        found = discover_devices(_entries(catalog, name), timeout_s)
+        _show(found, _devices(found), is_json=is_json)
+        return 0
     states = [state for state in catalog.states() if name in (None, state.name)]
-    if is_json:
-        print(msgspec.json.format(msgspec.json.encode(states), indent=2).decode())
-    else:
-        table = _drivers(states) if name is None else _parameters(states[0])
-        Console(markup=False, highlight=False).print(table)
+    _show(states, _drivers(states) if name is None else _parameters(states[0]), is_json=is_json)
     return 0
+
+
+def _show(found: object, table: Table, *, is_json: bool) -> None:
+    if is_json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    else:
+        Console(markup=False, highlight=False).print(table)
+
+
+def _entries(catalog: DriverCatalog, name: str | None) -> list[DriverEntry]:
+    """Return the drivers to be asked; those with a problem keep it."""
+    entries = []
+    for state in catalog.states():
+        if name in (None, state.name):
+            try:
+                entries.append(catalog.get(state.name))
+            except DriverError as error:
+                broken = DriverEntry(state.name, state.label, state.folder, problem=error.message)
+                entries.append(broken)
+    return entries
+
+
+def _devices(found: list[Discovery]) -> Table:
+    table = _table("driver", "device", "what it is, or what is wrong")
+    for one in found:
+        if one.problem:
+            table.add_row(one.driver, "", one.problem)
+        elif not one.devices:
+            table.add_row(one.driver, "", "no device found")
+        for device in one.devices:
+            # a driver that cannot tell lists itself: there is no device to choose
+            is_itself = device.device_id == one.driver == device.name
+            what = "whatever its parameters name" if is_itself else device.name
+            table.add_row(one.driver, "" if is_itself else device.device_id, what)
+    return table
 
 
 def _drivers(states: list[DriverState]) -> Table:

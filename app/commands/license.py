@@ -97,6 +97,10 @@ def issue(
     limit: Annotated[list[str] | None, typer.Option(help="NAME=NUMBER; may be repeated.")] = None,
     days: Annotated[int, typer.Option(help="Valid for so many days, from today on.")] = 365,
     machine: Annotated[str, typer.Option(help="Machine id to bind it to (see show).")] = "",
+    device: Annotated[
+        list[str] | None,
+        typer.Option(help="Id or serial number of a device to bind it to; may be repeated."),
+    ] = None,
     license_id: Annotated[str, typer.Option("--id", help="Its id; empty: a new one.")] = "",
 ) -> None:
     """Write a signed license; it is checked before it is written.
@@ -116,6 +120,7 @@ def issue(
         features=tuple(feature or ("*",)),
         limits=_limits(limit or []),
         machine_id=machine,
+        devices=_devices(device or []),
     )
     data = sign_license(terms, pair)
     read_license(
@@ -139,6 +144,7 @@ def _rows(state: LicenseState) -> list[tuple[str, str]]:
         ("Features", ", ".join(state.features)),
         ("Limits", ", ".join(f"{name} {most}" for name, most in sorted(state.limits.items()))),
         ("Bound to", (state.machine_id or "any machine") if state.license_id else ""),
+        ("Devices", ", ".join(state.devices)),
         ("This machine", state.this_machine_id),
         ("File", state.path or "bundled community license"),
         ("State", state.problem or "valid"),
@@ -160,6 +166,12 @@ def _limits(texts: list[str]) -> dict[str, int]:
             raise InvalidArgumentError(f"a limit looks like streams=16, not {text!r}")
         limits[name] = int(number)
     return limits
+
+
+def _devices(texts: list[str]) -> tuple[str, ...]:
+    if not all(texts):
+        raise InvalidArgumentError("a device is given by its id or serial number, not by nothing")
+    return tuple(dict.fromkeys(texts))
 
 
 def _read_key(path: Path) -> bytes:

@@ -38,7 +38,8 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes
     ----------
     lanes : threads that execute programs; 0 means one per processor core.
-    plugin : key of the processing plugin to prefer; empty takes the first that is usable.
+    plugin : key of the processing plugin to prefer, "simulator:1" for its second device; empty
+        takes the first usable device.
     disabled_plugins : keys of plugins that must not be used.
     license : path of a license file; empty uses the bundled community license.
     driver_directories : further folders to look for drivers in.

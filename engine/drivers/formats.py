@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.drivers.base import Frame
 from engine.errors import DriverProtocolError
-from engine.protocol import FrameFormat, FrameKind
+from engine.protocol import VALUE_TYPES, FrameFormat, FrameKind
 
 __all__ = ("check_format", "frame_bytes", "frame_view")
 
@@ -58,4 +58,15 @@ def _problem(frame_format: FrameFormat) -> str:
         return f"a rate is 0 to 100000 frames per second, not {frame_format.rate_hz}"
     if frame_bytes(frame_format) > _SIZE_LIMIT_BYTES:
         return f"a frame of shape {shape} is larger than 512 MiB"
+    return _spectral_problem(frame_format)
+
+
+def _spectral_problem(frame_format: FrameFormat) -> str:
+    wavelengths, bands = frame_format.wavelengths_nm, frame_format.shape[-1]
+    if wavelengths and (frame_format.kind is not FrameKind.LINE or len(wavelengths) != bands):
+        return f"there are {len(wavelengths)} wavelengths for {bands} bands"
+    if not all(0 < value < float("inf") for value in wavelengths):
+        return "wavelengths are positive numbers in nm"
+    if frame_format.value_type not in ("", *VALUE_TYPES):
+        return f"value_type is {', '.join(VALUE_TYPES)} or empty, not {frame_format.value_type!r}"
     return ""

@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from engine.drivers.base import BaseDriver
+from engine.drivers.enumeration import ENUMERATE
+from engine.drivers.enumeration import main as list_devices
 from engine.drivers.formats import check_format
+from engine.drivers.host_control import HostControl
 from engine.drivers.host_link import HostLink, StopRequestedError
 from engine.drivers.host_loop import FrameLoop
 from engine.drivers.loading import load_driver
@@ -37,16 +40,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Parameters
     ----------
-    argv : the number of the channel's descriptor, and the number of the engine's process.
+    argv : the number of the channel's descriptor, and the number of the engine's process; or
+        ``--enumerate`` and what `engine.drivers.enumeration` takes.
 
     Returns
     -------
     int
         The exit code when it was not started by the engine.
     """
+    given = sys.argv[1:] if argv is None else argv
+    if given and given[0] == ENUMERATE:
+        list_devices(given[1:])
     try:
-        fd, parent_pid = (int(text) for text in (sys.argv[1:] if argv is None else argv))
-        channel = Channel.from_fd(fd)
+        fd, parent_pid = (int(text) for text in given)
+        channel = _channel(fd)
     except (ValueError, OverflowError, InvalidArgumentError):
         sys.stderr.write(
             "penstock-driver-host is started by the engine, which passes it a channel; "
@@ -56,9 +63,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the engine, which then stops us
     leave_with_parent(parent_pid)
+    return _leave(_serve(HostLink(channel)))
+
+
+def _channel(fd: int) -> Channel:
+    channel = Channel.from_fd(fd)
     if hasattr(os, "register_at_fork"):  # a copy of our end would hide our death from the engine
         os.register_at_fork(after_in_child=lambda: os.close(fd))
-    return _leave(_serve(HostLink(channel)))
+    return channel
 
 
 def _serve(link: HostLink) -> int:
@@ -95,6 +107,10 @@ def _run(link: HostLink, order: Open) -> int:
 def _deliver(driver: BaseDriver, link: HostLink, order: Open) -> None:
     with _blaming(order.driver, "opening its source"):
         frame_format = driver.open(order.parameters)
+    if order.control_fd >= 0:
+        link.control = HostControl(_channel(order.control_fd), driver, order.driver)
+        if frame_format is None:
+            _attend(link)
     if not isinstance(frame_format, FrameFormat):
         raise DriverProtocolError(
             f"driver {order.driver!r} is faulty: open() returned no FrameFormat",
@@ -111,6 +127,13 @@ def _deliver(driver: BaseDriver, link: HostLink, order: Open) -> None:
         with _blaming(order.driver, "reading a frame"):
             loop.run()
     link.send(Ended(loop.frame_count))
+
+
+def _attend(link: HostLink) -> NoReturn:
+    """Serve a device without frames until it is time to leave."""
+    link.send(Opened(None))
+    while True:
+        link.wait(None)
 
 
 def _close(driver: BaseDriver, name: str) -> bool:

@@ -6,6 +6,7 @@ import time
 
 import msgspec
 
+from engine.drivers.host_control import HostControl
 from engine.drivers.messages import (
     FrameReady,
     Freed,
@@ -36,6 +37,8 @@ class HostLink:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self.control: HostControl | None = None
+        """What is asked of the device is answered by `wait`."""
         self._is_truth_too_large = False
         self._log_second = 0
         self._logs = 0
@@ -57,7 +60,12 @@ class HostLink:
         """
         # select() keeps microseconds where poll() rounds up to milliseconds
         if timeout_s is None or timeout_s > 0:
-            select.select([self._channel], [], [], timeout_s)
+            ends: list[Channel | HostControl] = [self._channel]
+            if self.control is not None:
+                ends.append(self.control)
+            select.select(ends, [], [], timeout_s)
+        if self.control is not None:
+            self._serve(self.control)
         has_rung = False
         while (message := self._take(0.0)) is not None:
             has_rung = has_rung or isinstance(message, Freed)
@@ -96,6 +104,12 @@ class HostLink:
         if isinstance(message, Stop):
             raise StopRequestedError
         return message
+
+    def _serve(self, control: HostControl) -> None:
+        try:
+            control.serve()
+        except PeerGoneError as error:
+            raise StopRequestedError from error
 
     def _smaller(self, message: FromHost) -> FromHost:
         """Return the message without what made it too large for the channel."""

@@ -3,10 +3,10 @@
 import logging
 import time
 
-from engine.drivers.base import BaseDriver, Frame
+from engine.drivers.base import BaseDriver, Frame, NoFrameYetError
 from engine.drivers.formats import frame_view
 from engine.drivers.host_link import HostLink
-from engine.drivers.messages import FrameReady
+from engine.drivers.messages import FrameReady, Lost
 from engine.drivers.pacing import SourceClock
 from engine.drivers.stderr_cap import trim_stderr
 from engine.errors import EndOfStreamError
@@ -44,6 +44,7 @@ class FrameLoop:
         self._is_held_back = is_held_back
         self._views: dict[int, Frame] = {}
         self._captured_ns = 0
+        self._told_lost = 0
         self.frame_count = 0
         """Frames of the source used up so far, skipped ones included."""
 
@@ -61,7 +62,11 @@ class FrameLoop:
         try:
             while True:
                 self._wait_for(clock)
-                self._deliver(self._acquire())
+                try:
+                    self._deliver(self._acquire())
+                except NoFrameYetError:
+                    self._tell_losses()
+                    continue
                 self.frame_count += 1
                 if self.frame_count % _FRAMES_PER_TRIM == 0:
                     trim_stderr()
@@ -84,6 +89,7 @@ class FrameLoop:
     def _deliver(self, slot: int | None) -> None:
         if slot is None:
             self._driver.skip()
+            self._tell_losses()
             return
         began_ns = time.monotonic_ns()
         self._driver.captured_at_ns = 0
@@ -96,8 +102,14 @@ class FrameLoop:
         # a driver may know the time better, but not run backwards or ahead
         captured_ns = self._driver.captured_at_ns or began_ns
         self._captured_ns = max(self._captured_ns, min(captured_ns, ready_ns))
+        self._tell_losses()
         self._ring.commit(slot, self.frame_count)
         self._link.send(FrameReady(slot, self.frame_count, self._captured_ns, ready_ns, truth))
+
+    def _tell_losses(self) -> None:
+        if self._driver.lost_count > self._told_lost:
+            self._told_lost = self._driver.lost_count
+            self._link.send(Lost(self._told_lost))
 
     def _view(self, slot: int) -> Frame:
         view = self._views.get(slot)

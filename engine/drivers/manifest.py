@@ -1,6 +1,8 @@
 """Reads the manifest of a driver: a TOML file that describes it without running its code."""
 
+import os
 import tomllib
+from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -8,13 +10,21 @@ import msgspec
 from engine.errors import DriverError
 from engine.protocol import DriverParameter, DriverState
 
-__all__ = ("API_VERSION", "MANIFEST_NAME", "DriverEntry", "read_manifest")
+__all__ = ("API_VERSION", "MANIFEST_NAME", "DeviceKind", "DriverEntry", "read_manifest")
 
-API_VERSION = 1
+API_VERSION = 2
+"""Drivers of this version and of all before it run."""
 MANIFEST_NAME = "manifest.toml"
-_KINDS = ("boolean", "choice", "folder", "integer", "number", "path", "text")
+_KINDS = ("boolean", "choice", "folder", "integer", "number", "path", "secret", "text", "url")
 _VALUE_KINDS = ("boolean", "choice", "integer", "number")
 _SIZE_LIMIT_BYTES = 256 * 1024
+
+
+class DeviceKind(StrEnum):
+    """What a driver drives."""
+
+    INSTRUMENT = "instrument"
+    LIGHT = "light"
 
 
 class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,12 +32,22 @@ class _Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label: str
     description: str = ""
     module: str = "driver.py"
-    api_version: int = API_VERSION
+    executable: str = ""
+    device_kind: DeviceKind = DeviceKind.INSTRUMENT
+    has_own_parameters: bool = False
+    api_version: int = 1
     parameters: tuple[DriverParameter, ...] = ()
 
 
 class DriverEntry(msgspec.Struct, frozen=True):
-    """A driver as its manifest describes it; `problem` is a sentence when it cannot be used."""
+    """A driver as its manifest describes it; `problem` is a sentence when it cannot be used.
+
+    Attributes
+    ----------
+    module, executable : what is run: a Python module, or, when there is one, a program that speaks
+        the documented protocol. Both are relative to `folder`.
+    has_own_parameters : the driver takes parameters that are not in the manifest, and checks them.
+    """
 
     name: str
     label: str
@@ -36,6 +56,10 @@ class DriverEntry(msgspec.Struct, frozen=True):
     description: str = ""
     parameters: tuple[DriverParameter, ...] = ()
     problem: str = ""
+    api_version: int = 1
+    executable: str = ""
+    device_kind: DeviceKind = DeviceKind.INSTRUMENT
+    has_own_parameters: bool = False
 
     def state(self) -> DriverState:
         """Return what clients see of the driver."""
@@ -69,6 +93,10 @@ def read_manifest(folder: Path) -> DriverEntry:
         module=manifest.module,
         description=manifest.description,
         parameters=manifest.parameters,
+        api_version=manifest.api_version,
+        executable=manifest.executable,
+        device_kind=manifest.device_kind,
+        has_own_parameters=manifest.has_own_parameters,
     )
 
 
@@ -99,19 +127,44 @@ def _check_parameter_keys(raw: dict[str, object]) -> None:
 
 
 def _problem(manifest: _Manifest, folder: Path) -> str:
-    if manifest.api_version != API_VERSION:
+    if not 1 <= manifest.api_version <= API_VERSION:
         return (
             f"api_version is {manifest.api_version}; "
-            f"this Penstock runs drivers of version {API_VERSION}"
+            f"this Penstock runs drivers of version 1 to {API_VERSION}"
         )
+    if problem := _version_problem(manifest):
+        return problem
     if not manifest.name or not all(c.isalnum() or c in "-_" for c in manifest.name):
         return f"name {manifest.name!r} needs letters, digits, dashes or underscores"
+    if manifest.executable:
+        return _executable_problem(manifest.executable, folder) or _parameter_problem(
+            manifest.parameters
+        )
     module = PurePosixPath(manifest.module)
     if module.is_absolute() or ".." in module.parts or module.suffix != ".py":
         return f"module {manifest.module!r} is not a .py file inside the driver's folder"
     if not (folder / module).is_file():
         return f"module {manifest.module!r} is not in the folder"
     return _parameter_problem(manifest.parameters)
+
+
+def _version_problem(manifest: _Manifest) -> str:
+    is_newer = manifest.executable or manifest.has_own_parameters
+    if manifest.api_version < 2 and (is_newer or manifest.device_kind is not DeviceKind.INSTRUMENT):
+        return (
+            "executable, device_kind and has_own_parameters are for api_version = 2; "
+            "write that into the manifest"
+        )
+    return ""
+
+
+def _executable_problem(executable: str, folder: Path) -> str:
+    path = PurePosixPath(executable)
+    if path.is_absolute() or ".." in path.parts:
+        return f"executable {executable!r} is not a file inside the driver's folder"
+    if not os.access(folder / path, os.X_OK) or not (folder / path).is_file():
+        return f"executable {executable!r} is not in the folder, or may not be run"
+    return ""
 
 
 def _parameter_problem(parameters: tuple[DriverParameter, ...]) -> str:

@@ -6,9 +6,13 @@ engine                       host
   Begin       ----------->              attach the ring, start to deliver
               <-----------   FrameReady one per frame in a slot
   Freed       ----------->              a slot is free (only sent to a source that is held back)
+              <-----------   Lost       the device has lost frames (only when it did)
               <-----------   Logged     at any time
               <-----------   Ended      or Failed; then the host leaves
   Stop        ----------->              close the source and leave
+
+A light has no frames: nothing follows its Opened but Failed or Stop. What is asked of the device
+while frames come goes over a second socket, see `engine.drivers.control_messages`.
 """
 
 from typing import Any
@@ -17,7 +21,7 @@ import msgspec
 
 from engine.config import ParameterValue
 from engine.errors import EngineError, WireError, from_wire, to_wire
-from engine.protocol import FrameFormat, LogEntry, Truth
+from engine.protocol import FrameFormat, LogEntry, Truth, unpack
 
 __all__ = (
     "HOST_PROTOCOL_VERSION",
@@ -29,6 +33,7 @@ __all__ = (
     "FromEngine",
     "FromHost",
     "Logged",
+    "Lost",
     "Open",
     "Opened",
     "Stop",
@@ -44,7 +49,10 @@ _DETAILS_LIMIT = 16
 
 
 class Open(msgspec.Struct, frozen=True, tag="open"):
-    """Load the driver in `folder` and open its source with these complete parameters."""
+    """Load the driver in `folder` and open its source with these complete parameters.
+
+    `control_fd` is the descriptor of the control line, -1 for drivers of version 1.
+    """
 
     version: int
     driver: str
@@ -53,6 +61,8 @@ class Open(msgspec.Struct, frozen=True, tag="open"):
     stream: str
     parameters: dict[str, ParameterValue]
     is_held_back: bool = False
+    api_version: int = 1
+    control_fd: int = -1
 
 
 class Begin(msgspec.Struct, frozen=True, tag="begin"):
@@ -70,9 +80,9 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
 
 
 class Opened(msgspec.Struct, frozen=True, tag="opened"):
-    """The source is open and delivers frames of this format."""
+    """The source is open and delivers frames of this format, or none (a light)."""
 
-    frame_format: FrameFormat
+    frame_format: FrameFormat | None
 
 
 class FrameReady(msgspec.Struct, frozen=True, tag="frame", omit_defaults=True):
@@ -90,6 +100,12 @@ class FrameReady(msgspec.Struct, frozen=True, tag="frame", omit_defaults=True):
     captured_at_ns: int
     ready_at_ns: int
     truth: Truth | None = None
+
+
+class Lost(msgspec.Struct, frozen=True, tag="lost"):
+    """The device has lost `count` frames since it was opened; they have no numbers."""
+
+    count: int
 
 
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
@@ -131,7 +147,7 @@ class _PackedLogged(msgspec.Struct, frozen=True, tag="logged"):
 
 
 FromEngine = Open | Begin | Freed | Stop
-FromHost = Opened | FrameReady | Ended | Failed | Logged
+FromHost = Opened | FrameReady | Lost | Ended | Failed | Logged
 
 _encoder = msgspec.msgpack.Encoder()
 _engine_decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(FromEngine)
@@ -150,11 +166,11 @@ def encode_logged(packed_entry: bytes) -> bytes:
 
 def decode_from_engine(data: bytes) -> FromEngine:
     """Read a message that the engine sent to a host; raises `msgspec.DecodeError`."""
-    message: FromEngine = _engine_decoder.decode(data)
+    message: FromEngine = unpack(_engine_decoder, data)
     return message
 
 
 def decode_from_host(data: bytes) -> FromHost:
     """Read a message that a host sent to the engine; raises `msgspec.DecodeError`."""
-    message: FromHost = _host_decoder.decode(data)
+    message: FromHost = unpack(_host_decoder, data)
     return message

@@ -13,6 +13,7 @@ from engine.protocol import DriverParameter
 __all__ = ("complete_parameters", "number", "resolve_paths", "single_path")
 
 _PATH_KINDS = ("path", "folder")
+_TEXT_KINDS = ("text", "secret", "url")
 
 
 def complete_parameters(
@@ -23,11 +24,13 @@ def complete_parameters(
     Raises
     ------
     InvalidArgumentError
-        When a parameter is unknown, missing, of the wrong type or out of range.
+        When a parameter is unknown, missing, of the wrong type or out of range. A driver that
+        `has_own_parameters` is given unknown ones as they are.
     """
     known = {parameter.name: parameter for parameter in entry.parameters}
-    for name in parameters:
-        if name not in known:
+    own = {name: value for name, value in parameters.items() if name not in known}
+    for name in own:
+        if not entry.has_own_parameters:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known) or 'none'}"
             raise InvalidArgumentError(
@@ -38,7 +41,7 @@ def complete_parameters(
     return {
         name: _checked(entry.name, parameter, parameters.get(name, parameter.default))
         for name, parameter in known.items()
-    }
+    } | own
 
 
 def resolve_paths(
@@ -90,12 +93,14 @@ def _checked(driver: str, parameter: DriverParameter, value: ParameterValue) -> 
                 driver=driver,
                 parameter=parameter.name,
             )
-        if parameter.kind in (*_PATH_KINDS, "text"):
+        if parameter.kind in (*_PATH_KINDS, *_TEXT_KINDS):
             return value
     problem = _problem(parameter, value)
     if problem:
+        is_private = parameter.kind in ("secret", "url")  # it may hold a password
+        found = f"a {type(value).__name__}" if is_private else repr(value)
         raise InvalidArgumentError(
-            f"parameter {parameter.name!r} of driver {driver!r} {problem}, not {value!r}",
+            f"parameter {parameter.name!r} of driver {driver!r} {problem}, not {found}",
             driver=driver,
             parameter=parameter.name,
         )

@@ -2,8 +2,9 @@
 
 import contextlib
 import os
+import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import msgspec
 
 from engine.config import ParameterValue
 from engine.drivers.base import Frame
+from engine.drivers.control import ControlLine
 from engine.drivers.crash import crash_error, log_here
 from engine.drivers.formats import check_format, frame_bytes, frame_view
 from engine.drivers.manifest import DriverEntry
@@ -23,6 +25,7 @@ from engine.drivers.messages import (
     Freed,
     FromHost,
     Logged,
+    Lost,
     Open,
     Opened,
     Stop,
@@ -35,6 +38,7 @@ from engine.errors import (
     BrokenError,
     ClosedError,
     DriverCrashedError,
+    DriverProtocolError,
     DriverTimeoutError,
     WrongStateError,
 )
@@ -87,6 +91,7 @@ class DriverProcess:
         start_timeout_s: float = 10.0,
         on_log: Callable[[LogEntry], None] | None = None,
     ) -> None:
+        self._entry = entry
         self._order = Open(
             version=HOST_PROTOCOL_VERSION,
             driver=entry.name,
@@ -95,12 +100,15 @@ class DriverProcess:
             stream=stream,
             parameters=resolve_paths(entry, complete_parameters(entry, parameters), Path.cwd()),
             is_held_back=hold_back,
+            api_version=entry.api_version,
         )
         self._slots = slots
         self._start_timeout_s = start_timeout_s
         self._on_log = on_log or partial(log_here, entry.name)
         self._lock = threading.Lock()  # the ring, between `free` and `stop`
         self._channel: Channel | None = None
+        self._control: ControlLine | None = None
+        self._lost_frames = 0
         self._child: ChildProcess | None = None
         self._ring: SlotRing | None = None
         self._format: FrameFormat | None = None
@@ -128,17 +136,30 @@ class DriverProcess:
         OutputError
             When there is not enough shared memory.
         """
+        frame_format = self.start_device()
+        if frame_format is None:
+            self.stop(grace_s=0.5)
+            raise DriverProtocolError(
+                f"driver {self._order.driver!r} drives a light and delivers no frames; "
+                f"give stream {self._order.stream!r} a driver of cameras",
+                driver=self._order.driver,
+                stream=self._order.stream,
+            )
+        return frame_format
+
+    def start_device(self) -> FrameFormat | None:
+        """Do what `start` does, and return None for a device without frames, which is a light."""
         if self._was_started:
             raise WrongStateError("a driver process runs once; make another one")
         self._was_started = True
         try:
             self._launch()
-            self._send(self._order)
             self._format = self._await_opened()
-            self._ring = SlotRing.create(
-                self._slots, frame_bytes(self._format), purpose=f"frames.{self._order.stream}"
-            )
-            self._send(Begin(self._ring.name))
+            if self._format is not None:
+                self._ring = SlotRing.create(
+                    self._slots, frame_bytes(self._format), purpose=f"frames.{self._order.stream}"
+                )
+                self._send(Begin(self._ring.name))
         except BaseException:
             self.stop(grace_s=0.5)
             raise
@@ -157,6 +178,32 @@ class DriverProcess:
         if self._format is None:
             raise WrongStateError("the driver process was not started")
         return self._format
+
+    @property
+    def lost_frames(self) -> int:
+        """Frames that the device has lost, as far as `receive` has heard; they have no numbers."""
+        return self._lost_frames
+
+    @property
+    def control(self) -> ControlLine:
+        """What the device's parameters are read and set with, from any thread.
+
+        Raises
+        ------
+        WrongStateError
+            When the process is not running, or the driver is of version 1.
+        """
+        if self._control is None:
+            raise WrongStateError(
+                f"driver {self._order.driver!r} is not running, or too old to have parameters "
+                f"that can be changed while it runs"
+            )
+        return self._control
+
+    @property
+    def has_control(self) -> bool:
+        """Whether `control` can be used."""
+        return self._control is not None
 
     @property
     def pid(self) -> int:
@@ -183,6 +230,9 @@ class DriverProcess:
             event = self._next_event(deadline)
             if isinstance(event, Logged):
                 self._on_log(event.entry)
+                continue
+            if isinstance(event, Lost):
+                self._lost_frames = event.count
                 continue
             if isinstance(event, Opened):
                 event = self._check.nonsense("it opened its source twice")
@@ -224,6 +274,7 @@ class DriverProcess:
         """
         child, self._child = self._child, None
         channel, self._channel = self._channel, None
+        control, self._control = self._control, None
         self._is_over = True
         if child is not None:
             try:
@@ -235,6 +286,8 @@ class DriverProcess:
                 )
             finally:
                 child.close()
+        if control is not None:
+            control.close()
         if channel is not None:
             channel.close()
         with self._lock:
@@ -250,15 +303,32 @@ class DriverProcess:
             raise WrongStateError("the driver process is not running")
         return crash_error(child, driver=self._order.driver, stream=self._order.stream)
 
+    def _host_command(self, arguments: Sequence[str]) -> list[str]:
+        """Return the command that starts the host; it gets a descriptor and our process number."""
+        if self._entry.executable:
+            return [str(Path(self._entry.folder, self._entry.executable)), *arguments]
+        return python_command("engine.drivers.host", *arguments)
+
     def _launch(self) -> None:
-        self._channel, theirs = Channel.pair()
-        with theirs:
+        with contextlib.ExitStack() as stack:
+            self._channel, theirs = Channel.pair()
+            ends = [stack.enter_context(theirs).fileno()]
+            if self._entry.api_version >= 2:
+                ends.append(stack.enter_context(self._open_control()).fileno())
+                self._order = msgspec.structs.replace(self._order, control_fd=ends[1])
             self._child = ChildProcess(
                 f"driver host of {self._order.stream}",
-                python_command("engine.drivers.host", str(theirs.fileno()), str(os.getpid())),
-                pass_fds=[theirs.fileno()],
+                self._host_command([str(ends[0]), str(os.getpid())]),
+                pass_fds=ends,
                 env={name: os.environ.get(name, "1") for name in _ONE_THREAD},
             )
+        self._send(self._order)
+
+    def _open_control(self) -> socket.socket:
+        channel, theirs = Channel.pair()
+        name = f"driver {self._order.driver!r} of stream {self._order.stream!r}"
+        self._control = ControlLine(channel, device=name, why_gone=self.died)
+        return theirs
 
     def _send(self, message: Open | Begin) -> None:
         try:
@@ -266,13 +336,17 @@ class DriverProcess:
         except PeerGoneError as error:
             raise self.died() from error
 
-    def _await_opened(self) -> FrameFormat:
+    def _await_opened(self) -> FrameFormat | None:
         deadline = Deadline(self._start_timeout_s)
         while True:
             event = self._next_event(deadline)
             if isinstance(event, Logged):
                 self._on_log(event.entry)
+            elif isinstance(event, Lost):
+                self._lost_frames = event.count
             elif isinstance(event, Opened):
+                if event.frame_format is None:
+                    return None
                 check_format(event.frame_format, driver=self._order.driver)
                 return event.frame_format
             elif isinstance(event, Failed):

@@ -1,6 +1,6 @@
 """What the engine believes of a driver host: nothing that was not checked."""
 
-from engine.drivers.messages import Failed, FrameReady, FromHost
+from engine.drivers.messages import Failed, FrameReady, FromHost, Lost
 from engine.errors import DriverProtocolError
 from engine.shm import SlotRing, SlotState
 
@@ -19,9 +19,14 @@ class MessageCheck:
         self._driver = driver
         self._stream = stream
         self._next_id = 0
+        self._lost = 0
 
     def checked(self, message: FromHost, ring: SlotRing | None) -> FromHost:
         """Return the message, or a `Failed` in place of a frame that cannot be true."""
+        if isinstance(message, Lost):
+            if message.count < self._lost:
+                return self.nonsense(f"{message.count} lost frames after {self._lost}")
+            self._lost = message.count
         if not isinstance(message, FrameReady):
             return message
         if ring is None or not 0 <= message.slot < ring.slots:

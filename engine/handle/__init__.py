@@ -3,6 +3,8 @@
 Names are camelCase here because they are published that way.
 """
 
+from engine.handle._device import DeviceStatus
+from engine.handle._objects import OBJECT_DTYPE
 from engine.handle._sinks import OutputSinkInfo
 from engine.handle._spectral_setup import ReferenceInfo
 from engine.handle.calibration import CalibrationInfo, convert_length
@@ -40,7 +42,8 @@ from engine.handle.errors import (
     WavelengthRangeError,
 )
 from engine.handle.handle import Handle
-from engine.handle.instrument import Buffer, BufferContainer, DeviceStatus, InstrumentDevice
+from engine.handle.instrument import Buffer, BufferContainer, InstrumentDevice
+from engine.handle.light import LightControlDevice, LightState
 from engine.handle.measurement import (
     MeasurementList,
     createMeasurementHSICube,
@@ -50,9 +53,11 @@ from engine.handle.measurement import (
 from engine.handle.model import Model
 from engine.handle.parameter_info import ParameterInfo
 from engine.handle.queue_set import ProcessingQueueSet
+from engine.handle.references import exportReference, importReference
 from engine.handle.version import versionMajor, versionMinor, versionString
 
 __all__ = (
+    "OBJECT_DTYPE",
     "Buffer",
     "BufferContainer",
     "CalibrationInfo",
@@ -74,6 +79,8 @@ __all__ = (
     "HandleNoLongerValidError",
     "HandleReentryError",
     "InstrumentDevice",
+    "LightControlDevice",
+    "LightState",
     "MeasurementList",
     "MeasurementProcessingContextFlag",
     "MissingReferenceError",
@@ -94,6 +101,8 @@ __all__ = (
     "convert_length",
     "createMeasurementHSICube",
     "enumerateDevices",
+    "exportReference",
+    "importReference",
     "loadMeasurementList",
     "saveMeasurementList",
     "versionMajor",

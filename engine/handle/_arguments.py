@@ -50,4 +50,8 @@ def as_path(value: object, what: str) -> Path | None:
     text = os.fsdecode(value)
     if "\0" in text:
         raise ArgumentError(f"{what} contains a null character, which no path does")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:
+        raise ArgumentError(f"{what} contains a character that no path can have") from error
     return Path(text).expanduser().absolute() if text else None

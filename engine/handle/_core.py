@@ -4,7 +4,7 @@ import logging
 import threading
 import weakref
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from engine.errors import EngineError
 from engine.handle._access import AccessGuard
@@ -17,6 +17,8 @@ from engine.license import License, require_within
 __all__ = ("Dependent", "HandleCore")
 
 log = logging.getLogger(__name__)
+
+_Kind = TypeVar("_Kind")
 
 
 class Dependent(Protocol):
@@ -114,6 +116,11 @@ class HandleCore:
         """Count what is alive of a kind."""
         with self._lock:
             return sum(isinstance(one, kind) for one in self._dependents)
+
+    def all_dependents(self, kind: type[_Kind]) -> list[_Kind]:
+        """Return what is alive of a kind."""
+        with self._lock:
+            return [one for one in self._dependents if isinstance(one, kind)]
 
     def create_threads(self, queue: QueueCore, count: int, init: InitFunction | None) -> None:
         """Start a queue set's threads, as far as the license allows."""

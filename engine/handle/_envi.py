@@ -1,13 +1,17 @@
 """Reads and writes ENVI files, with the references that lie beside them."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from engine.handle._envi_header import EnviHeader, format_header, parse_header
+from engine.drivers.envi import beside, open_envi, read_values
+from engine.drivers.envi_header import format_header
+from engine.errors import MediaError
 from engine.handle.calibration import CalibrationInfo
 from engine.handle.enums import ValueType
 from engine.handle.errors import (
@@ -16,23 +20,23 @@ from engine.handle.errors import (
     MeasurementOutputError,
 )
 
-__all__ = ("DARK", "WHITE", "StoredCube", "read_envi", "write_envi")
+__all__ = (
+    "StoredCube",
+    "read_envi",
+    "read_envi_calibration",
+    "read_envi_reference",
+    "replace_file",
+    "write_envi",
+)
 
 Array = np.ndarray[Any, Any]
-
-WHITE = "WhiteReference"
-DARK = "DarkReference"
-
-_BESIDE = {WHITE: ("{}_White", "WHITEREF_{}"), DARK: ("{}_Dark", "DARKREF_{}")}
-_EXTENSIONS = ("", ".raw", ".bin", ".dat", ".img", ".bip", ".bil", ".bsq", ".cube")
-_HEADER_LIMIT_BYTES = 16 * 1024 * 1024
 
 
 class _Extra(msgspec.Struct, frozen=True):
     """What our own comment line carries."""
 
-    value_type: str = ""
-    calibration: str = ""
+    value_type: str
+    calibration: str
 
 
 class StoredCube(msgspec.Struct, frozen=True):
@@ -56,8 +60,12 @@ def read_envi(path: Path) -> StoredCube:
     MeasurementFileError
         When something is missing, cut off, or cannot be understood.
     """
-    header, data = _read_one(path)
-    references = {name: found for name in _BESIDE if (found := _beside(path, name)) is not None}
+    with _measurement_errors():
+        file = open_envi(path)
+        data = read_values(file)
+        references = {
+            name: read_values(open_envi(found)) for name, found in file.references.items()
+        }
     for name, reference in references.items():
         if reference.shape[1:] != data.shape[1:]:
             raise MeasurementFileError(
@@ -66,14 +74,37 @@ def read_envi(path: Path) -> StoredCube:
                 f"{data.shape[2]}; remove it or measure it again",
                 file=str(path),
             )
-    extra, calibration = _extra(header, path)
     return StoredCube(
         data=data,
-        value_type=_value_type(extra, data, has_white=WHITE in references, path=path),
-        wavelengths=header.wavelengths,
+        value_type=ValueType[file.value_type],
+        wavelengths=file.header.wavelengths,
         references=references,
-        calibration=calibration,
+        calibration=_calibration(file.calibration, path),
     )
+
+
+def read_envi_reference(path: Path) -> Array:
+    """Read a reference alone, shape (lines, samples, bands).
+
+    Raises
+    ------
+    MeasurementFileError
+        When it cannot be read.
+    """
+    with _measurement_errors():
+        return read_values(open_envi(path))
+
+
+def read_envi_calibration(path: Path) -> CalibrationInfo:
+    """Read what a header says about its instrument; no value is read.
+
+    Raises
+    ------
+    MeasurementFileError
+        When it cannot be read.
+    """
+    with _measurement_errors():
+        return _calibration(open_envi(path).calibration, path)
 
 
 def write_envi(path: Path, cube: StoredCube) -> None:
@@ -92,89 +123,47 @@ def write_envi(path: Path, cube: StoredCube) -> None:
         )
     extra = _Extra(cube.value_type.name, cube.calibration.to_text())
     for name, reference in cube.references.items():
-        beside = path.with_name(_BESIDE[name][0].format(path.stem) + ".hdr")
-        _write_one(beside, reference, cube.wavelengths, "")
+        _write_one(beside(path, name), reference, cube.wavelengths, "")
     _write_one(path, cube.data, cube.wavelengths, msgspec.json.encode(extra).decode())
 
 
-def _read_one(path: Path) -> tuple[EnviHeader, Array]:
+def replace_file(path: Path, content: bytes, what: str) -> None:
+    """Write a file so that a crash leaves either the old one or the new one.
+
+    Raises
+    ------
+    MeasurementOutputError
+        When it cannot be written; `what` is how the sentence calls it.
+    """
+    hidden = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        if path.stat().st_size > _HEADER_LIMIT_BYTES:
-            raise MeasurementFileError(
-                f"{path} is no ENVI header: it is larger than 16 MiB; give the .hdr file",
-                file=str(path),
-            )
-        text = path.read_bytes().decode("utf-8", "replace")
+        hidden.write_bytes(content)
+        hidden.replace(path)
     except OSError as error:
-        raise _unreadable(path, error) from error
-    header = parse_header(text, str(path))
-    return header, _read_values(_data_file(path), header)
+        hidden.unlink(missing_ok=True)
+        raise MeasurementOutputError(
+            f"{what} {path} cannot be written: {error.strerror or error}; choose another place",
+            file=str(path),
+            os_error=error.errno or 0,
+        ) from error
 
 
-def _read_values(path: Path, header: EnviHeader) -> Array:
-    """Return values as (lines, samples, bands), in this machine's byte order."""
+@contextmanager
+def _measurement_errors() -> Iterator[None]:
     try:
-        size_bytes = path.stat().st_size
-        if size_bytes < header.offset_bytes + header.size_bytes:
-            raise MeasurementFileError(
-                f"ENVI data {path} has {size_bytes} bytes, its header asks for "
-                f"{header.offset_bytes + header.size_bytes}; it is cut off, copy it again",
-                file=str(path),
-            )
-        count = header.size_bytes // header.dtype.itemsize
-        flat = np.fromfile(path, header.dtype, count, offset=header.offset_bytes)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    order = [header.axes.index(axis) for axis in ("lines", "samples", "bands")]
-    values = flat.reshape(header.shape).transpose(order)
-    return np.ascontiguousarray(values, header.dtype.newbyteorder("="))
+        yield
+    except MediaError as error:
+        raise MeasurementFileError(error.message, **error.details) from error
 
 
-def _data_file(path: Path) -> Path:
-    stem = path.with_suffix("") if path.suffix.lower() == ".hdr" else path
-    for extension in _EXTENSIONS:
-        for name in (extension, extension.upper()):
-            candidate = stem.with_name(stem.name + name)
-            if candidate != path and candidate.is_file():
-                return candidate
-    raise MeasurementFileError(
-        f"there is no data file beside ENVI header {path}; it is called {stem.name}.raw, .bin, "
-        ".dat, .img, .bip, .bil, .bsq, .cube, or has no extension",
-        file=str(path),
-    )
-
-
-def _beside(path: Path, name: str) -> Array | None:
-    for pattern in _BESIDE[name]:
-        candidate = path.with_name(pattern.format(path.stem) + path.suffix)
-        if candidate.is_file():
-            return _read_one(candidate)[1]
-    return None
-
-
-def _extra(header: EnviHeader, path: Path) -> tuple[_Extra, CalibrationInfo]:
+def _calibration(text: str, path: Path) -> CalibrationInfo:
     try:
-        extra = msgspec.json.decode(header.extra, type=_Extra) if header.extra else _Extra()
-        info = CalibrationInfo.from_text(extra.calibration or "{}")
-    except (msgspec.MsgspecError, CalibrationError) as error:
+        return CalibrationInfo.from_text(text or "{}")
+    except CalibrationError as error:
         raise MeasurementFileError(
             f"ENVI header {path} has a damaged comment line ({error}); remove the line",
             file=str(path),
         ) from error
-    return extra, info
-
-
-def _value_type(extra: _Extra, data: Array, *, has_white: bool, path: Path) -> ValueType:
-    """Return what is written down; else counts, and what has a white reference, are intensities."""
-    if extra.value_type:
-        if extra.value_type not in ValueType.__members__:
-            raise MeasurementFileError(
-                f"ENVI header {path} says the unknown value type {extra.value_type[:40]!r}; "
-                f"known are {', '.join(ValueType.__members__)}",
-                file=str(path),
-            )
-        return ValueType[extra.value_type]
-    return ValueType.Intensity if has_white or data.dtype.kind != "f" else ValueType.Reflectance
 
 
 def _write_one(path: Path, data: Array, wavelengths: tuple[float, ...], extra: str) -> None:
@@ -191,29 +180,5 @@ def _write_one(path: Path, data: Array, wavelengths: tuple[float, ...], extra: s
             "them to another number type",
             file=str(path),
         ) from error
-    _replace(path.with_suffix(".raw"), values.tobytes())
-    _replace(path, header.encode())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that a crash leaves either the old one or the new one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise MeasurementOutputError(
-            f"measurement {path} cannot be written: {error.strerror or error}; choose another "
-            "place",
-            file=str(path),
-            os_error=error.errno or 0,
-        ) from error
-
-
-def _unreadable(path: Path, error: OSError) -> MeasurementFileError:
-    return MeasurementFileError(
-        f"measurement file {path} cannot be read: {error.strerror or error}; check its name",
-        file=str(path),
-        os_error=error.errno or 0,
-    )
+    replace_file(path.with_suffix(".raw"), values.tobytes(), "measurement")
+    replace_file(path, header.encode(), "measurement")

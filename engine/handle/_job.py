@@ -19,10 +19,12 @@ class Job:
     ----------
     count : number of blocks.
     work : called once per block, on several threads at once.
+    is_ordered : one thread does all blocks, one after the other.
     """
 
-    def __init__(self, count: int, work: Work) -> None:
+    def __init__(self, count: int, work: Work, *, is_ordered: bool = False) -> None:
         self.count = count
+        self.is_parallel = count > 1 and not is_ordered
         self._work = work
         self._next = itertools.count()  # taking the next number is one atomic step
         self._changed = threading.Condition(threading.Lock())

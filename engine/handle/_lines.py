@@ -13,7 +13,7 @@ from engine.handle._standard import Standardizer
 from engine.handle.errors import ArgumentError, SourceDataError
 from engine.protocol import TensorInfo
 
-__all__ = ("DataForm", "LineModel", "LinesFeed", "ManyFeeds")
+__all__ = ("DataForm", "LineModel", "LinesFeed", "ManyFeeds", "SpectrumFeed")
 
 Array = np.ndarray[Any, Any]
 
@@ -25,6 +25,7 @@ class LineModel:
     ----------
     inputs, outputs : the model's tensors; it has one input.
     samples : samples of a line; 0 when they vary.
+    has_state : the model looks at lines in order; a list of spectra is one line then.
     name : what the model is called in errors.
 
     Raises
@@ -40,6 +41,7 @@ class LineModel:
         *,
         samples: int,
         name: str,
+        has_state: bool = False,
     ) -> None:
         tensor = inputs[0]
         shape = tensor.shape
@@ -56,7 +58,7 @@ class LineModel:
         self.dtype = np.dtype(tensor.dtype)
         self.is_flat = len(shape) == 2
         # lines per run: 0 is any number
-        self.lines = (1 if shape[0] else 0) if self.is_flat else shape[0]
+        self.lines = (1 if shape[0] or has_state else 0) if self.is_flat else shape[0]
         for output in outputs:
             if not output.shape or output.shape[0] != shape[0]:
                 raise ArgumentError(
@@ -215,6 +217,33 @@ class LinesFeed:
                 f"the model takes {per_run} lines at a time, the data has {lines}; "
                 "give a multiple of it"
             )
+
+
+class SpectrumFeed:
+    """The standardized spectrum of a device with one sample per line, shape (bands,)."""
+
+    lines = 0
+    block_count = 1
+
+    def __init__(self, feed: LinesFeed) -> None:
+        self._feed = feed
+
+    def accept(self, source: object) -> None:
+        """Take one line of one sample."""
+        self._feed.accept(source)
+
+    def inputs(self, block: int, thread_id: int) -> list[Array]:
+        """Return the spectrum."""
+        return [self._feed.block(block, thread_id)[0, 0]]
+
+    def results(self, block: int, outputs: list[Array]) -> list[Array]:
+        """Return the outputs as they are."""
+        del block
+        return outputs
+
+    def place(self, block: int) -> None:
+        """Return None: the result is whole."""
+        del block
 
 
 class ManyFeeds:

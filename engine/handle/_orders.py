@@ -4,11 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine.handle.enums import HSICube_StorageOrder, PushBroomFrame_StorageOrder
-from engine.handle.errors import HandleArgumentTypeError, ReferenceMismatchError
+from engine.handle.errors import (
+    ArgumentError,
+    HandleArgumentTypeError,
+    HandleError,
+    ReferenceMismatchError,
+)
 
-__all__ = ("Order", "cube_order", "frame_order", "reference_line")
+__all__ = ("Order", "as_numbers", "cube_order", "frame_order", "reference_line")
 
 Array = np.ndarray[Any, Any]
 
@@ -73,7 +79,25 @@ def frame_order(order: PushBroomFrame_StorageOrder) -> Order:
     return _FRAMES[order]
 
 
-def reference_line(reference: Array, order: Order, *, samples: int, bands: int, what: str) -> Array:
+def as_numbers(given: ArrayLike, what: str) -> Array:
+    """Return an argument as an array; a `BufferContainer` and lists of numbers serve too.
+
+    Raises
+    ------
+    ArgumentError
+        When it is no array.
+    """
+    try:
+        return np.asarray(given)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, HandleError):  # an empty container says so itself
+            raise
+        raise ArgumentError(f"the {what} is no array of numbers: {error}") from error
+
+
+def reference_line(
+    reference: ArrayLike, order: Order, *, samples: int, bands: int, what: str
+) -> Array:
     """Return one line of a reference, the mean of its lines.
 
     Parameters
@@ -90,7 +114,7 @@ def reference_line(reference: Array, order: Order, *, samples: int, bands: int, 
     ReferenceMismatchError
         When it does not fit the data.
     """
-    array = np.asarray(reference)
+    array = as_numbers(reference, what)
     if array.dtype.kind not in "iuf":
         raise ReferenceMismatchError(f"the {what} holds {array.dtype} values, which are no numbers")
     if array.shape == (bands,):

@@ -1,46 +1,23 @@
 """What every processing context does, whatever it was made for."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from engine.handle._epoch import Epoch
 from engine.handle._feed import Feed
 from engine.handle._job import Job
 from engine.handle._queue import QueueCore
 from engine.handle._sinks import Sinks
+from engine.handle._step import SessionStep
 from engine.handle.errors import ContextBusyError, NoSourceDataError
-from engine.plugins import Session
 
-__all__ = ("Parts", "Processing", "SessionStep")
-
-Array = np.ndarray[Any, Any]
+__all__ = ("Parts", "Processing")
 
 
-class SessionStep:
-    """Executes the model on one block.
-
-    Parameters
-    ----------
-    input_order, output_order : place of each of the session's inputs among ours, and of each of
-        our outputs among the session's.
-    """
-
-    def __init__(
-        self, session: Session, input_order: Sequence[int], output_order: Sequence[int]
-    ) -> None:
-        self._session = session
-        self._input_order = input_order
-        self._output_order = output_order
-
-    def __call__(self, inputs: list[Array]) -> list[Array]:
-        """Return the block's outputs."""
-        outputs = self._session.run([inputs[place] for place in self._input_order])
-        return [outputs[place] for place in self._output_order]
+def _always() -> None:
+    """Allow processing at any time."""
 
 
 @dataclass
@@ -51,6 +28,7 @@ class Parts:
     ----------
     step : executes the model; None hands the standardized data on.
     keep_alive : what must live as long as the context, for example its model.
+    may_run : raises when processing is not allowed now.
     """
 
     queue: QueueCore
@@ -59,6 +37,7 @@ class Parts:
     sinks: Sinks
     step: SessionStep | None
     keep_alive: object = None
+    may_run: Callable[[], None] = _always
 
 
 class Processing:
@@ -71,6 +50,7 @@ class Processing:
         self._feed = parts.feed
         self._step = parts.step
         self._keep_alive = parts.keep_alive
+        self._may_run = parts.may_run
         self._use = threading.Lock()
         self._job: Job | None = None
         self._has_source = False
@@ -88,15 +68,25 @@ class Processing:
 
     def run(self) -> None:
         """Process the data; returns when all of it is done."""
+        self._may_run()
         with self._alone("used for processing"):
             if not self._has_source:
                 raise NoSourceDataError(
                     "there is nothing to process; call setSourceData before processNext"
                 )
             self.sinks.begin(self._feed.lines)
-            job = self._job = Job(self._feed.block_count, self._do_block)
+            step = self._step
+            is_ordered = step is not None and step.is_ordered
+            if step is not None:
+                step.keep()
+            job = Job(self._feed.block_count, self._do_block, is_ordered=is_ordered)
+            self._job = job
             try:
                 self._queue.process(self.epoch, job)
+            except BaseException:
+                if step is not None:
+                    step.restore()
+                raise
             finally:
                 self._job = None
             self.sinks.complete()
@@ -111,6 +101,8 @@ class Processing:
         """Go back to the state after creation; the source data stays."""
         with self._alone("reset"):
             self.sinks.clear()
+            if self._step is not None:
+                self._step.reset()
 
     @contextmanager
     def _alone(self, what: str) -> Iterator[None]:

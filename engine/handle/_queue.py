@@ -121,7 +121,7 @@ class QueueCore:
                 epoch.check()
                 self._job = job
                 self._turn_owner = threading.get_ident()
-            helpers = self._workers if job.count > 1 else ()
+            helpers = self._workers if job.is_parallel else ()
             try:
                 for worker in helpers:
                     worker.give(job)

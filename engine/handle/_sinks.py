@@ -23,10 +23,10 @@ class OutputSinkInfo(msgspec.Struct, frozen=True):
     index : its place in the context.
     id : number by which `ProcessingContext.findOutputSink` finds it.
     name : what the model calls it.
-    dtype : NumPy name of the value type.
+    dtype : NumPy name of the value type; "object" for a list of objects.
     shape : size of each axis, 0 where the data decides.
-    storageType : always "Tensor".
-    outputDelay : how many lines the results lag behind the data; always 0.
+    storageType : "Tensor", or "ObjectList" for records of the dtype `OBJECT_DTYPE`.
+    outputDelay : how many lines the results lag behind the data, as a model with a state says.
     """
 
     index: int

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from engine.config import Normalization
 from engine.handle._lines import DataForm, LineModel, LinesFeed
 from engine.handle._orders import reference_line
+from engine.handle._plan import Plan
 from engine.handle._spectra import Interpolation, as_wavelengths
 from engine.handle._standard import References, Standardizer
 from engine.handle.enums import ValueType
 from engine.handle.errors import ArgumentError, HandleArgumentTypeError, ReferenceMismatchError
-from engine.handle.model import Model, model_core_of
+from engine.handle.model import Model
 
 __all__ = (
     "Numbers",
@@ -41,15 +43,15 @@ class ReferenceInfo:
     Attributes
     ----------
     valueType : what the data's numbers are.
-    whiteReference, darkReference : ndarray in the same order as the data, of one or more lines, or
-        one spectrum for all samples.
+    whiteReference, darkReference : ndarray or `BufferContainer` in the same order as the data, of
+        one or more lines, or one spectrum for all samples.
     whiteReflectivity : of the white surface: one value per band, or (wavelengths in nm, values);
         left out, it reflects everything.
     """
 
     valueType: ValueType = ValueType.Intensity
-    whiteReference: Array | None = None
-    darkReference: Array | None = None
+    whiteReference: ArrayLike | None = None
+    darkReference: ArrayLike | None = None
     whiteReflectivity: Numbers | tuple[Numbers, Numbers] | None = None
 
 
@@ -99,7 +101,7 @@ def as_dtype(dtype: object) -> np.dtype[Any]:
     """Return a number type of data."""
     try:
         found: np.dtype[Any] = np.dtype(dtype)  # type: ignore[call-overload]  # being checked
-    except TypeError as error:
+    except (TypeError, ValueError, SyntaxError) as error:
         raise HandleArgumentTypeError(f"dataType is a NumPy dtype, not {dtype!r}") from error
     if found.kind not in "iuf" or not found.isnative:
         raise ArgumentError(
@@ -144,7 +146,7 @@ def _references(form: DataForm, info: ReferenceInfo, wavelengths: Array | None) 
     )
 
 
-def model_feed(model: Model, data: SpectralData, thread_count: int) -> LinesFeed:
+def model_feed(plan: Plan, data: SpectralData, thread_count: int) -> LinesFeed:
     """Return the feed that brings the data to what a model takes.
 
     Raises
@@ -152,8 +154,14 @@ def model_feed(model: Model, data: SpectralData, thread_count: int) -> LinesFeed
     ArgumentError
         When the data cannot be brought there; the sentence says what is missing.
     """
-    entry = model_core_of(model).entry
-    lines = LineModel(entry.inputs, entry.outputs, samples=data.samples, name=entry.name)
+    entry = plan.entry
+    lines = LineModel(
+        plan.inputs,
+        plan.outputs,
+        samples=data.samples,
+        name=entry.name,
+        has_state=bool(plan.states),
+    )
     if not _can_hold(data.form.dtype, lines.dtype):
         raise ArgumentError(
             f"model {entry.name!r} takes {lines.dtype} values, which cannot hold the "
@@ -161,10 +169,10 @@ def model_feed(model: Model, data: SpectralData, thread_count: int) -> LinesFeed
         )
     standardizer = Standardizer(
         data.value_type,
-        model.valueType,
+        plan.model.valueType,
         lines.dtype,
         references=data.references,
-        interpolation=_interpolation(model, data, lines.bands),
+        interpolation=_interpolation(plan.model, data, lines.bands),
         normalization=entry.pre.normalization,
         bands=lines.bands,
     )

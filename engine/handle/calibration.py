@@ -58,6 +58,13 @@ class CalibrationInfo:
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
+    def copy(self) -> "CalibrationInfo":
+        """Return one like this; what is set later in one of them does not show in the other."""
+        other = CalibrationInfo()
+        other._settings = dict(self._settings)
+        other._white = self._white
+        return other
+
     def hasSetting(self, settingType: CalibrationSettingType) -> bool:
         """Tell whether a quantity is set."""
         return _kind(settingType) in self._settings
@@ -172,13 +179,13 @@ def _kind(kind: object) -> CalibrationSettingType:
     return kind
 
 
-def _length(unit: str) -> float:
+def _length(unit: object) -> float:
     return _factor(CalibrationSettingType.PixelSizeX, unit)
 
 
-def _factor(kind: CalibrationSettingType, unit: str) -> float:
+def _factor(kind: CalibrationSettingType, unit: object) -> float:
     units = _UNITS[kind]
-    if unit not in units:
+    if not isinstance(unit, str) or unit not in units:
         raise CalibrationError(
             f"{unit!r} is no unit for {kind.name}; known are {', '.join(units)}, spelled like this"
         )

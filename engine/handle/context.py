@@ -5,25 +5,32 @@ from typing import Any, Self
 
 import numpy as np
 
-from engine.dfp import ModelEntry
-from engine.errors import ProgramMalformedError
 from engine.handle._arguments import whole_number
-from engine.handle._epoch import Epoch
+from engine.handle._device_data import device_calibration, device_data, picture_of
 from engine.handle._feed import Feed, TensorFeed
-from engine.handle._lines import DataForm, ManyFeeds
+from engine.handle._lines import DataForm
+from engine.handle._making import (
+    data_parts,
+    model_parts,
+    picture_parts,
+    picture_sink,
+    preview,
+    queue_for,
+    recording,
+    sizes_of,
+)
 from engine.handle._orders import cube_order, frame_order
-from engine.handle._processing import Parts, Processing, SessionStep
-from engine.handle._queue import QueueCore
+from engine.handle._pictures import PictureCopies, picture_format
+from engine.handle._plan import plan_of
+from engine.handle._processing import Parts, Processing
 from engine.handle._sinks import OutputSinkInfo, Sinks
 from engine.handle._spectral_setup import (
     Numbers,
     ReferenceInfo,
-    SpectralData,
     as_dtype,
     describe,
-    model_feed,
-    plain_feed,
 )
+from engine.handle.calibration import CalibrationInfo
 from engine.handle.enums import (
     DeviceProcessingContext_CreationFlags,
     HSICube_StorageOrder,
@@ -32,11 +39,10 @@ from engine.handle.enums import (
     ValueType,
 )
 from engine.handle.errors import ArgumentError, SinkIndexError
-from engine.handle.instrument import Buffer, InstrumentDevice, device_data
+from engine.handle.instrument import Buffer, InstrumentDevice
 from engine.handle.measurement import MeasurementList, measurement_data
-from engine.handle.model import Model, model_core_of
+from engine.handle.model import Model
 from engine.handle.queue_set import ProcessingQueueSet, queue_of
-from engine.protocol import TensorInfo
 
 __all__ = ("ProcessingContext",)
 
@@ -48,9 +54,9 @@ class ProcessingContext:
     """Processes data with a model: `setSourceData`, `processNext`, `outputSinkData`, and again.
 
     The constructor makes a context for plain tensors. `createHSICube` and `createPushBroomFrame`
-    make contexts for spectra; those for measurements and devices are made by
-    `createMeasurement`, `createInstrumentPreview`, `createInstrumentRecording` and
-    `createInstrumentProcessing`.
+    make contexts for spectra, `createImage` makes one for pictures; those for measurements and
+    devices are made by `createMeasurement`, `createInstrumentPreview`, `createInstrumentRecording`
+    and `createInstrumentProcessing`.
 
     What is fixed when it is made: the model and the plugin that executes it, the threads of its
     queue set, form and value type of the data, wavelengths and references. It may be used by any
@@ -75,6 +81,7 @@ class ProcessingContext:
     """
 
     _processing: Processing
+    _calibration: CalibrationInfo | None = None
 
     def __init__(
         self,
@@ -83,10 +90,10 @@ class ProcessingContext:
         *,
         splitsBatch: bool = True,
     ) -> None:
-        entry = model_core_of(model).entry
-        queue, epoch = queue_for(model, queueSet)
-        feed = TensorFeed(entry.inputs, entry.outputs, splits_batch=splitsBatch)
-        self._processing = Processing(model_parts(model, queue, epoch, feed))
+        queue = queue_for(model, queueSet)
+        plan = plan_of(model)
+        feed = TensorFeed(plan.inputs, plan.outputs, splits_batch=splitsBatch)
+        self._processing = Processing(model_parts(plan, queue, feed))
 
     @classmethod
     def createHSICube(
@@ -120,9 +127,11 @@ class ProcessingContext:
             When the data cannot be brought to what the model was made for.
         """
         form = DataForm(
-            cube_order(storageOrder), _shape(shape, 3), as_dtype(dataType), variableSpatialSize
+            cube_order(storageOrder), sizes_of(shape, 3), as_dtype(dataType), variableSpatialSize
         )
-        return cls.for_data(model, describe(form, wavelengths, references), queueSet)
+        queue_for(model, queueSet)  # the first thing to be wrong
+        data = describe(form, wavelengths, references)
+        return cls.of(data_parts(plan_of(model), data, queueSet))
 
     @classmethod
     def createPushBroomFrame(
@@ -141,8 +150,39 @@ class ProcessingContext:
         The parameters are those of `createHSICube`; `shape` is (samples, bands) for LambdaX and
         (bands, samples) for LambdaY. Results keep an axis of one line.
         """
-        form = DataForm(frame_order(storageOrder), _shape(shape, 2), as_dtype(dataType))
-        return cls.for_data(model, describe(form, wavelengths, references), queueSet)
+        form = DataForm(frame_order(storageOrder), sizes_of(shape, 2), as_dtype(dataType))
+        queue_for(model, queueSet)
+        data = describe(form, wavelengths, references)
+        return cls.of(data_parts(plan_of(model), data, queueSet))
+
+    @classmethod
+    def createImage(
+        cls,
+        model: Model,
+        shape: tuple[int, int, int],
+        *,
+        queueSet: ProcessingQueueSet | None = None,
+    ) -> Self:
+        """Make a context for pictures; each is fitted to the model's input as its program says.
+
+        The model's outputs are the first sinks. When its program finds boxes (tasks "detect" and
+        "faces"), a last sink named "objects" lists them, in pixels of the picture. A picture is not
+        spread over the threads.
+
+        Parameters
+        ----------
+        shape : of the pictures, (height, width, 3), uint8, red, green and blue.
+
+        Raises
+        ------
+        ArgumentError
+            When the model does not take pictures.
+        """
+        height, width, channels = sizes_of(shape, 3)
+        if channels != 3:
+            raise ArgumentError(f"a picture's shape is (height, width, 3), not {shape!r}")
+        queue_for(model, queueSet)
+        return cls.of(picture_parts(plan_of(model), picture_format(height, width), queueSet))
 
     @classmethod
     def createMeasurement(
@@ -159,7 +199,9 @@ class ProcessingContext:
         The measurement itself is the source data until `setSourceData` names another array.
         """
         data = measurement_data(measurementList, index, flags)
-        context = cls.for_data(model, data, queueSet)
+        queue_for(model, queueSet)
+        calibration = measurementList.calibrationInfo(index).copy()
+        context = cls.of(data_parts(plan_of(model), data, queueSet), calibration)
         context.setSourceData(measurementList.data(index))
         return context
 
@@ -170,72 +212,103 @@ class ProcessingContext:
         model: Model,
         *,
         references: ReferenceInfo | None = None,
+        calibrationInfo: CalibrationInfo | None = None,
         queueSet: ProcessingQueueSet | None = None,
     ) -> Self:
-        """Make a context that processes a line camera's buffers with a model.
+        """Make a context that processes a camera's buffers with a model.
+
+        For an area camera it is one like `createImage` makes.
 
         Parameters
         ----------
-        references : measured with the device; a `BufferContainer` serves as reference.
+        references : measured with the device; a `BufferContainer` serves as reference. Left out,
+            those that the device brings along, as a recording that is played does.
+        calibrationInfo : left out, the one that the device has now.
         """
-        return cls.for_data(model, device_data(device, references), queueSet)
+        picture = picture_of(device)
+        queue_for(model, queueSet)
+        calibration = device_calibration(device, calibrationInfo)
+        if picture is None:
+            data = device_data(device, references, calibration)
+            parts = data_parts(plan_of(model), data, queueSet)
+        else:
+            _check_no_references(device, references)
+            parts = picture_parts(plan_of(model), picture, queueSet)
+        return cls.of(parts, calibration)
 
     @classmethod
     def createInstrumentPreview(
         cls, device: InstrumentDevice, *, queueSet: ProcessingQueueSet | None = None
     ) -> Self:
-        """Make a context without a model that shows a line camera's buffers.
+        """Make a context without a model that shows a camera's buffers.
 
-        Sink 0 holds the intensities of each line, shape (1, samples, bands), float32.
+        Sink 0 holds the values of each line, shape (1, samples, bands), float32; of a spectrometer,
+        which has one sample, the spectrum, shape (bands,); of an area camera the picture, shape
+        (height, width, 3), uint8.
         """
-        data = device_data(device, None)
+        picture = picture_of(device)
         queue, epoch = queue_of(device.core, queueSet)
-        feed = plain_feed(data, data.value_type, queue.thread_count, dtype=np.dtype(np.float32))
-        sinks = Sinks([_line_sink(0, "preview", "float32", data)])
-        return cls.of(Parts(queue, epoch, feed, sinks, None, keep_alive=device))
+        if picture is not None:
+            sinks = Sinks([picture_sink(0, "preview", picture)])
+            parts = Parts(queue, epoch, PictureCopies(picture), sinks, None, keep_alive=device)
+        else:
+            data = device_data(device, is_for_display=True)
+            sinks, feed = preview(data, queue.thread_count)
+            parts = Parts(queue, epoch, feed, sinks, None, keep_alive=device)
+        return cls.of(parts, device.calibrationInfo())
 
     @classmethod
     def createInstrumentRecording(
         cls,
         device: InstrumentDevice,
-        valueType: ValueType = ValueType.Intensity,
+        valueType: ValueType | None = None,
         *,
         references: ReferenceInfo | None = None,
         flags: DeviceProcessingContext_CreationFlags = NO_FLAGS,
+        calibrationInfo: CalibrationInfo | None = None,
         queueSet: ProcessingQueueSet | None = None,
     ) -> Self:
         """Make a context without a model that brings buffers into the form that is to be saved.
 
-        Sink 0 holds each line as `valueType`, shape (1, samples, bands): intensities as the device
-        counts them, all else as float32. With the flag AdditionalPreview, sink 1 (its id is 1 too)
-        holds what a preview would show.
+        Sink 0 holds each line as `valueType`, shape (1, samples, bands): what the device delivers
+        in its own number type, all else as float32. An area camera's pictures stay what they are.
+        With the flag AdditionalPreview, sink 1 (its id is 1 too) holds what a preview would show.
+
+        Parameters
+        ----------
+        valueType : left out, what the device delivers.
+        references, calibrationInfo : as for `createInstrumentProcessing`.
         """
-        data = device_data(device, references)
-        queue, epoch = queue_of(device.core, queueSet)
-        kept = data.form.dtype if valueType is data.value_type else np.dtype(np.float32)
-        feeds = [plain_feed(data, valueType, queue.thread_count, dtype=kept)]
-        infos = [_line_sink(0, "recording", kept.name, data)]
-        if DeviceProcessingContext_CreationFlags.AdditionalPreview in flags:
-            preview = np.dtype(np.float32)
-            feeds.append(plain_feed(data, data.value_type, queue.thread_count, dtype=preview))
-            infos.append(_line_sink(1, "preview", "float32", data))
-        return cls.of(Parts(queue, epoch, ManyFeeds(feeds), Sinks(infos), None, keep_alive=device))
+        picture = picture_of(device)
+        queue = queue_of(device.core, queueSet)
+        calibration = device_calibration(device, calibrationInfo)
+        has_preview = DeviceProcessingContext_CreationFlags.AdditionalPreview in flags
+        if picture is not None:
+            _check_no_references(device, references)
+            if valueType not in (None, ValueType.Intensity):
+                raise ArgumentError(
+                    f"device {device.name!r} delivers pictures, which are recorded as they are; "
+                    "leave valueType out"
+                )
+            names = ("recording", "preview")[: 1 + has_preview]
+            sinks = Sinks([picture_sink(at, name, picture) for at, name in enumerate(names)])
+            feed: Feed = PictureCopies(picture, len(names))
+        else:
+            data = device_data(device, references, calibration)
+            sinks, feed = recording(data, valueType, queue[0].thread_count, has_preview=has_preview)
+        return cls.of(Parts(*queue, feed, sinks, None, keep_alive=device), calibration)
 
     @classmethod
-    def for_data(
-        cls, model: Model, data: SpectralData, queue_set: ProcessingQueueSet | None
-    ) -> Self:
-        """Make a context for spectra that were described already; used by this package."""
-        queue, epoch = queue_for(model, queue_set)
-        feed = model_feed(model, data, queue.thread_count)
-        return cls.of(model_parts(model, queue, epoch, feed))
-
-    @classmethod
-    def of(cls, parts: Parts) -> Self:
+    def of(cls, parts: Parts, calibration: CalibrationInfo | None = None) -> Self:
         """Make a context of its parts; used by this package."""
         context = cls.__new__(cls)
+        context._calibration = calibration  # noqa: SLF001 - instead of __init__
         context._processing = Processing(parts)  # noqa: SLF001 - instead of __init__
         return context
+
+    def calibrationInfo(self) -> CalibrationInfo | None:
+        """Return a copy of the calibration it was made with; None without one."""
+        return None if self._calibration is None else self._calibration.copy()
 
     @property
     def isValid(self) -> bool:
@@ -346,49 +419,8 @@ class ProcessingContext:
         return self._processing.sinks.data(whole_number(index, "a sink's index"))
 
 
-def queue_for(model: Model, queue_set: ProcessingQueueSet | None) -> tuple[QueueCore, Epoch]:
-    """Return the queue set a context uses, and its present epoch."""
-    core = model_core_of(model)
-    core.check()
-    return queue_of(core.handle, queue_set)
-
-
-def model_parts(model: Model, queue: QueueCore, epoch: Epoch, feed: Feed) -> Parts:
-    """Return the parts of a context that executes a model."""
-    core = model_core_of(model)
-    entry = core.entry
-    session = core.session(core.handle.plugins.choose())
-    step = SessionStep(
-        session,
-        _places(entry, entry.inputs, session.inputs),
-        _places(entry, session.outputs, entry.outputs),
-    )
-    infos = [
-        OutputSinkInfo(index, index, tensor.name, tensor.dtype, tensor.shape)
-        for index, tensor in enumerate(entry.outputs)
-    ]
-    return Parts(queue, epoch, feed, Sinks(infos), step, keep_alive=core)
-
-
-def _places(
-    entry: ModelEntry, have: tuple[TensorInfo, ...], wanted: tuple[TensorInfo, ...]
-) -> list[int]:
-    names = [tensor.name for tensor in have]
-    if sorted(names) != sorted(tensor.name for tensor in wanted):
-        raise ProgramMalformedError(
-            f"model {entry.name!r} and its graph name different tensors, {', '.join(names)} and "
-            f"{', '.join(tensor.name for tensor in wanted)}; compile it again"
+def _check_no_references(device: InstrumentDevice, references: ReferenceInfo | None) -> None:
+    if references is not None:
+        raise ArgumentError(
+            f"device {device.name!r} delivers pictures, which have no references; leave them out"
         )
-    return [names.index(tensor.name) for tensor in wanted]
-
-
-def _line_sink(index: int, name: str, dtype: str, data: SpectralData) -> OutputSinkInfo:
-    return OutputSinkInfo(index, index, name, dtype, (1, data.samples, data.bands))
-
-
-def _shape(shape: object, rank: int) -> tuple[int, ...]:
-    given = tuple(shape) if isinstance(shape, list | tuple) else ()
-    sizes = tuple(whole_number(size, "a size of the shape") for size in given)
-    if len(sizes) != rank or any(size < 1 for size in sizes):
-        raise ArgumentError(f"shape is {rank} sizes of 1 or more, not {shape!r}")
-    return sizes

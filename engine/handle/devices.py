@@ -6,18 +6,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from engine.drivers import DriverCatalog, DriverEntry
+from engine.drivers import (
+    DeviceKind,
+    DiscoveryState,
+    DriverCatalog,
+    DriverEntry,
+    discover_devices,
+)
 from engine.errors import DriverError, DriverNotFoundError
 from engine.handle._arguments import milliseconds, whole_number
 from engine.handle._core import HandleCore
-from engine.handle._enumeration import enumerate_drivers
+from engine.handle._device import ConnectedDevice, DeviceStatus
 from engine.handle.enums import DriverState, DriverType
 from engine.handle.errors import ArgumentError, HandleArgumentTypeError
 from engine.handle.handle import Handle
 from engine.handle.instrument import InstrumentDevice
+from engine.handle.light import LightControlDevice
 from engine.handle.parameter_info import ParameterInfo, typed_parameters
 from engine.handle.queue_set import core_of
-from engine.license import require_within
+from engine.license import require_device, require_within
 
 __all__ = (
     "ConnectionSettings",
@@ -29,7 +36,15 @@ __all__ = (
 )
 
 _FOLDERS = {"instrument": DriverType.Instrument, "lightcontrol": DriverType.LightControl}
-_DEVICE_PARAMETER = "device_id"
+_DEVICE_PARAMETERS = ("device", "device_id")
+_STATES = {
+    DiscoveryState.OK: DriverState.OK,
+    DiscoveryState.LOAD_TIMEOUT: DriverState.LoadTimeout,
+    DiscoveryState.LOAD_ERROR: DriverState.LoadError,
+    DiscoveryState.ENUMERATION_ERROR: DriverState.EnumerationError,
+    DiscoveryState.CRASHED: DriverState.Crashed,
+    DiscoveryState.UNKNOWN: DriverState.Unknown,
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,9 @@ class EnumeratedDevice:
     id: bytes
     name: str
     connectionParameters: ParameterInfo
+    vendor: str = ""
+    model: str = ""
+    serial: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +116,7 @@ def enumerateDevices(
     found = [
         (entry, kind) for entry, kind in _entries(core) if wanted in (DriverType.Unknown, kind)
     ]
-    outcomes = enumerate_drivers(
+    outcomes = discover_devices(
         [entry for entry, _ in found],
         timeout_s,
         isolation_executable=core.isolation_executable,
@@ -108,12 +126,26 @@ def enumerateDevices(
     for (entry, kind), outcome in zip(found, outcomes, strict=True):
         drivers.append(
             EnumeratedDriver(
-                entry.name, kind, entry.description, "1", outcome.state, outcome.problem
+                entry.name,
+                kind,
+                entry.description,
+                str(entry.api_version),
+                _STATES[outcome.state],
+                outcome.problem,
             )
         )
         info = ParameterInfo(entry.parameters)
         devices += [
-            EnumeratedDevice(entry.name, kind, one.device_id.encode(), one.name, info)
+            EnumeratedDevice(
+                entry.name,
+                kind,
+                one.device_id.encode(),
+                one.name,
+                info,
+                one.vendor,
+                one.model,
+                one.serial,
+            )
             for one in outcome.devices
         ]
     errors = tuple(outcome.problem for outcome in outcomes if outcome.problem)
@@ -131,6 +163,8 @@ class DeviceGroup:
     ------
     DriverError
         When the driver is not there, fails, or finds its device not to be there.
+    LicenseFeatureMissingError, LicenseDeviceError
+        When the license allows no further device or driver, or not this device.
     ArgumentError
         When a connection parameter is wrong or missing.
     """
@@ -143,16 +177,23 @@ class DeviceGroup:
                 f"settings are ConnectionSettings, not {type(settings).__name__}"
             )
         entry = _find(core, settings)
-        require_within(core.terms, "devices", 1 + core.dependents(InstrumentDevice))
+        is_light = settings.driverType is DriverType.LightControl
         parameters = typed_parameters(entry.parameters, settings.connectionParameters)
-        if any(one.name == _DEVICE_PARAMETER for one in entry.parameters):
-            parameters.setdefault(_DEVICE_PARAMETER, settings.id.decode("utf-8", "replace"))
+        names = [one.name for one in entry.parameters if one.name in _DEVICE_PARAMETERS]
+        if names:
+            parameters.setdefault(names[0], settings.id.decode("utf-8", "replace"))
         elif settings.id not in (b"", entry.name.encode()):
             raise ArgumentError(
                 f"driver {entry.name!r} knows no device {settings.id!r}; enumerate the devices "
                 "again, their ids may change"
             )
-        self._device = InstrumentDevice(core, entry, parameters)
+        chosen = str(parameters[names[0]]) if names else ""
+        _check_license(core, entry.name, chosen, is_light=is_light)
+        self._device: InstrumentDevice | LightControlDevice
+        if is_light and entry.api_version >= 2:
+            self._device = LightControlDevice(core, entry, parameters)
+        else:
+            self._device = InstrumentDevice(core, entry, parameters)
         self._finalizer = weakref.finalize(self, self._device.release)
 
     def __enter__(self) -> Self:
@@ -161,7 +202,7 @@ class DeviceGroup:
     def __exit__(self, *_: object) -> None:
         self.disconnect()
 
-    def primaryDevice(self) -> InstrumentDevice:
+    def primaryDevice(self) -> InstrumentDevice | LightControlDevice:
         """Return the device that was connected."""
         return self._device
 
@@ -172,6 +213,22 @@ class DeviceGroup:
     def disconnect(self) -> None:
         """End the connection. Safe to call twice."""
         self._device.release()
+
+
+def _check_license(core: HandleCore, driver: str, device_id: str, *, is_light: bool) -> None:
+    """Refuse what the license does not allow besides what is connected already."""
+    connected = [
+        one
+        for one in core.all_dependents(ConnectedDevice)
+        if one.status is not DeviceStatus.Disconnected
+    ]
+    drivers = {one.driver_name for one in connected} | {driver}
+    require_within(core.terms, "drivers", len(drivers))
+    if is_light:  # no source of data
+        return
+    instruments = sum(isinstance(one, InstrumentDevice) for one in connected)
+    require_within(core.terms, "devices", 1 + instruments)
+    require_device(core.terms, driver, device_id)
 
 
 def _driver_type(value: object) -> DriverType:
@@ -193,7 +250,10 @@ def _entries(core: HandleCore) -> list[tuple[DriverEntry, DriverType]]:
             entry = catalog.get(state.name)
         except DriverError as error:
             entry = DriverEntry(state.name, state.label, state.folder, problem=error.message)
-        found.append((entry, _FOLDERS.get(Path(entry.folder).parent.name, DriverType.Instrument)))
+        kind = _FOLDERS.get(Path(entry.folder).parent.name, DriverType.Instrument)
+        if entry.device_kind is DeviceKind.LIGHT:
+            kind = DriverType.LightControl
+        found.append((entry, kind))
     return found
 
 
@@ -204,6 +264,8 @@ def _type_folders(base: Path) -> list[Path]:
 def _find(core: HandleCore, settings: ConnectionSettings) -> DriverEntry:
     if not isinstance(settings.id, bytes):
         raise HandleArgumentTypeError("a device's id are bytes; give what the enumeration returned")
+    if not isinstance(settings.driverName, str):
+        raise HandleArgumentTypeError(f"driverName is a text, not {settings.driverName!r}")
     for entry, kind in _entries(core):
         if entry.name == settings.driverName and kind is settings.driverType:
             if entry.problem:

@@ -2,51 +2,39 @@
 # ruff: noqa: N802 - the published names are camelCase
 
 import contextlib
-import os
-import threading
+import time
 from collections.abc import Mapping
-from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from engine.config import ParameterValue
-from engine.drivers import DriverEntry, DriverProcess, Ended, Failed, FrameReady
+from engine.drivers import DriverEntry, Ended, Failed, FrameReady
 from engine.errors import EngineError, WrongStateError
 from engine.handle._arguments import milliseconds, whole_number
 from engine.handle._core import HandleCore
-from engine.handle._lines import DataForm
-from engine.handle._orders import frame_order
-from engine.handle._spectral_setup import ReferenceInfo, SpectralData, describe
-from engine.handle.enums import PushBroomFrame_StorageOrder
+from engine.handle._device import ConnectedDevice, DeviceStatus
+from engine.handle._envi import read_envi_calibration
+from engine.handle.calibration import CalibrationInfo
 from engine.handle.errors import (
     AcquisitionEndedError,
     ArgumentError,
     BufferLostError,
-    DeviceStateError,
     HandleArgumentTypeError,
     as_runtime_error,
     runtime_errors,
 )
-from engine.handle.parameter_info import ParameterInfo
-from engine.process import Channel, ChildProcess, Deadline
-from engine.protocol import FrameFormat, FrameKind
+from engine.handle.light import LightControlDevice, make_dark, make_light
+from engine.process import Deadline
+from engine.protocol import FrameFormat
 
-__all__ = ("Buffer", "BufferContainer", "DeviceStatus", "InstrumentDevice", "device_data")
+__all__ = ("Buffer", "BufferContainer", "InstrumentDevice")
 
 Array = np.ndarray[Any, Any]
 
 _DEFAULT_BUFFERS = 8
-
-
-class DeviceStatus(IntEnum):
-    """What a device is doing."""
-
-    Connected = 0
-    Acquiring = 1
-    Error = 2
-    Disconnected = 3
+_WHITE, _DARK = "WhiteReference", "DarkReference"
 
 
 class Buffer:
@@ -92,6 +80,13 @@ class BufferContainer:
     def __init__(self) -> None:
         self._frames: list[Array] = []
 
+    @classmethod
+    def of(cls, frames: Array) -> Self:
+        """Make a container that holds these frames; used by this package."""
+        container = cls()
+        container._frames.extend(frames)
+        return container
+
     def add(self, buffer: Buffer) -> None:
         """Keep a copy of a buffer's frame."""
         self._frames.append(buffer.data.copy())
@@ -112,25 +107,7 @@ class BufferContainer:
         return np.stack(self._frames).astype(dtype or self._frames[0].dtype, copy=False)
 
 
-class _Host(DriverProcess):
-    """A driver process that may be started by another executable than our own."""
-
-    executable: Path | None = None
-
-    def _launch(self) -> None:
-        if self.executable is None:
-            super()._launch()
-            return
-        self._channel, theirs = Channel.pair()
-        with theirs:
-            self._child = ChildProcess(
-                f"driver host {self.executable.name}",
-                [str(self.executable), str(theirs.fileno()), str(os.getpid())],
-                pass_fds=[theirs.fileno()],
-            )
-
-
-class InstrumentDevice:
+class InstrumentDevice(ConnectedDevice):
     """A connected instrument; made by `DeviceGroup`.
 
     The device delivers all the time. Between `startAcquisition` and `stopAcquisition` its frames
@@ -140,43 +117,26 @@ class InstrumentDevice:
     def __init__(
         self, core: HandleCore, entry: DriverEntry, parameters: Mapping[str, ParameterValue]
     ) -> None:
-        self._core = core
-        self._entry = entry
-        self._parameters = dict(parameters)
-        self._lock = threading.Lock()
-        self._status = DeviceStatus.Disconnected
-        self._last_error = ""
+        super().__init__(core, entry, parameters)
         self._dropped = 0
+        self._lost_before = 0
+        self._not_before_ns = 0
         self._next_number: int | None = None
         self._lent: dict[int, Buffer] = {}
-        self._host, self._format = self._connect(_DEFAULT_BUFFERS)
+        self._calibration: CalibrationInfo | None = None
+        self._format = self._connect(_DEFAULT_BUFFERS)
         self._status = DeviceStatus.Connected
         core.add(self)
 
     @property
-    def name(self) -> str:
-        """The driver's name for people."""
-        return self._entry.label
-
-    @property
-    def status(self) -> DeviceStatus:
-        """What the device is doing."""
-        return self._status
-
-    @property
-    def lastError(self) -> str:
-        """What went wrong, empty when nothing did."""
-        return self._last_error
-
-    @property
     def droppedFrames(self) -> int:
-        """Frames of this acquisition that were lost because no buffer was free."""
-        return self._dropped
+        """Frames of this acquisition that are missing: no buffer was free, or they were lost."""
+        return self._dropped + self.lostFrames
 
     @property
-    def core(self) -> HandleCore:
-        """The handle it belongs to; used by this package."""
-        return self._core
+    def lostFrames(self) -> int:
+        """Frames of this acquisition that the device, or the way from it, has lost."""
+        return self._host.lost_frames - self._lost_before
 
     @property
     def frame_format(self) -> FrameFormat:
@@ -187,9 +147,31 @@ class InstrumentDevice:
         """Return the wavelength of each band in nm; empty when the driver does not say."""
         return self._format.wavelengths_nm
 
-    def parameterInfo(self) -> ParameterInfo:
-        """Return the parameters that the device was connected with."""
-        return ParameterInfo(self._entry.parameters)
+    def calibrationInfo(self) -> CalibrationInfo | None:
+        """Return a copy of what `setCalibrationInfo` was given, or else what the source says.
+
+        Returns
+        -------
+        CalibrationInfo or None
+            None when nothing is known.
+        """
+        if self._calibration is not None:
+            return self._calibration.copy()
+        if not self._format.calibration:
+            return None
+        found = read_envi_calibration(Path(self._format.calibration))
+        return None if found == CalibrationInfo() else found
+
+    def setCalibrationInfo(self, info: CalibrationInfo | None) -> None:
+        """Say how the device is mounted and what its white reflects; for contexts made later.
+
+        None goes back to what the source says about itself, as a recording that is played does.
+        """
+        if info is not None and not isinstance(info, CalibrationInfo):
+            raise HandleArgumentTypeError(
+                f"info is a CalibrationInfo or None, not {type(info).__name__}"
+            )
+        self._calibration = None if info is None else info.copy()
 
     def setupInternalBuffers(self, count: int) -> None:
         """Have so many buffers; the device is connected anew for it.
@@ -204,23 +186,44 @@ class InstrumentDevice:
             raise ArgumentError(f"the number of buffers is 1 to 4096, not {number}")
         self._check(DeviceStatus.Connected)
         self._host.stop()
-        self._host, self._format = self._connect(number)
+        self._format = self._connect(number)
 
-    def startAcquisition(self) -> None:
+    def startAcquisition(self, referenceName: str | None = None) -> None:  # noqa: N803
         """Let frames be retrieved from now on; what was captured before is thrown away.
+
+        Parameters
+        ----------
+        referenceName : what the frames are for: "DarkReference" forces all lights of the handle
+            off until the acquisition ends, however it does; "WhiteReference" and None do not.
 
         Raises
         ------
         DeviceStateError
             When it is acquiring already, or not connected.
+        ArgumentError
+            When there is no such reference.
         """
         self._check(DeviceStatus.Connected)
+        if referenceName not in (None, _WHITE, _DARK):
+            raise ArgumentError(f"a reference is {_WHITE!r} or {_DARK!r}, not {referenceName!r}")
+        lights = self._lights()
+        if referenceName == _DARK:
+            make_dark(lights, id(self))
+        try:
+            self._begin()
+        except BaseException:
+            make_light(lights, id(self))
+            raise
+        self._not_before_ns = time.monotonic_ns() if lights else 0
+
+    def _begin(self) -> None:
         while isinstance(event := self._host.receive(0.0), FrameReady):
             self._host.frame(event.slot)
             self._host.free(event.slot)
         if event is not None:
             raise self._ending(event)
         self._dropped = 0
+        self._lost_before = self._host.lost_frames
         self._next_number = None
         self._status = DeviceStatus.Acquiring
 
@@ -241,6 +244,10 @@ class InstrumentDevice:
         self._check(DeviceStatus.Acquiring)
         deadline = Deadline(milliseconds(timeout, "timeout"))
         event = self._host.receive(deadline.left_s())
+        while isinstance(event, FrameReady) and event.captured_at_ns < self._not_before_ns:
+            self._host.frame(event.slot)  # the light was not yet as it should be
+            self._host.free(event.slot)
+            event = self._host.receive(deadline.left_s())
         if event is None:
             self._check(DeviceStatus.Acquiring)  # another thread may have disconnected it
             return None
@@ -272,6 +279,7 @@ class InstrumentDevice:
         self._check(DeviceStatus.Acquiring)
         self._take_all_back()
         self._status = DeviceStatus.Connected
+        make_light(self._lights(), id(self))
 
     def notificationHandle(self) -> int:
         """Return a descriptor that is readable when there is a frame or something went wrong."""
@@ -281,18 +289,17 @@ class InstrumentDevice:
 
     def release(self) -> None:
         """Disconnect. Safe to call twice, and from any thread."""
-        with self._lock:
-            if self._status is DeviceStatus.Disconnected:
-                return
-            self._status = DeviceStatus.Disconnected
         self._lent.clear()
-        self._host.stop()
+        super().release()
+        make_light(self._lights(), id(self))
 
-    def _connect(self, buffers: int) -> tuple[_Host, FrameFormat]:
+    def _connect(self, buffers: int) -> FrameFormat:
         with runtime_errors():
-            host = _Host(self._entry, self._parameters, stream=self._entry.name, slots=buffers)
-            host.executable = self._core.isolation_executable
-            return host, host.start()
+            self._host = self._new_host(buffers)
+            return self._host.start()
+
+    def _lights(self) -> list[LightControlDevice]:
+        return self._core.all_dependents(LightControlDevice)
 
     def _lend(self, message: FrameReady) -> Buffer:
         if self._next_number is not None:
@@ -305,6 +312,7 @@ class InstrumentDevice:
     def _ending(self, event: Ended | Failed) -> EngineError:
         """Note that nothing more will come, and return the error that says why."""
         self._take_all_back()
+        make_light(self._lights(), id(self))
         self._status = DeviceStatus.Error
         if isinstance(event, Failed):
             self._last_error = event.message
@@ -317,32 +325,3 @@ class InstrumentDevice:
     def _take_all_back(self) -> None:
         for buffer in list(self._lent.values()):
             self.returnBuffer(buffer)
-
-    def _check(self, wanted: DeviceStatus) -> None:
-        self._core.check()
-        if self._status is wanted:
-            return
-        why = f" ({self._last_error})" if self._last_error else ""
-        words = {
-            DeviceStatus.Connected: "is not acquiring; call startAcquisition first",
-            DeviceStatus.Acquiring: "is acquiring; call stopAcquisition first",
-            DeviceStatus.Error: f"has failed{why}; connect it again",
-            DeviceStatus.Disconnected: "was disconnected; connect it again",
-        }
-        raise DeviceStateError(f"device {self.name!r} {words[self._status]}")
-
-
-def device_data(device: InstrumentDevice, references: ReferenceInfo | None) -> SpectralData:
-    """Return what a line camera's frames are, as contexts take it; used by this package."""
-    if not isinstance(device, InstrumentDevice):
-        raise HandleArgumentTypeError(f"device is an InstrumentDevice, not {type(device).__name__}")
-    device.core.check()
-    found = device.frame_format
-    if found.kind is not FrameKind.LINE:
-        raise ArgumentError(
-            f"device {device.name!r} delivers pictures; contexts for instruments take the lines "
-            "of a line camera"
-        )
-    order = frame_order(PushBroomFrame_StorageOrder.LambdaX)
-    form = DataForm(order, found.shape, np.dtype(found.dtype))
-    return describe(form, found.wavelengths_nm or None, references)

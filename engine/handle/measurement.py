@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from engine.drivers.envi import DARK, WHITE
 from engine.handle._arguments import as_path, whole_number
-from engine.handle._envi import DARK, WHITE, StoredCube, read_envi, write_envi
+from engine.handle._bound_license import require_connected_device
+from engine.handle._envi import StoredCube, read_envi, write_envi
 from engine.handle._lines import DataForm
-from engine.handle._orders import cube_order, reference_line
+from engine.handle._orders import as_numbers, cube_order, reference_line
 from engine.handle._spectra import as_wavelengths
 from engine.handle._spectral_setup import Numbers, ReferenceInfo, SpectralData, describe
 from engine.handle.calibration import CalibrationInfo
@@ -103,8 +106,12 @@ def loadMeasurementList(
     ------
     MeasurementFileError
         When the file is missing, cut off or cannot be understood.
+    LicenseDeviceError
+        When the license is bound to devices and none of them is connected.
     """
-    core_of(handle).check()
+    core = core_of(handle)
+    core.check()
+    require_connected_device(core, "loading a measurement")
     return MeasurementList((read_envi(_file(format, fileName)),))
 
 
@@ -134,7 +141,7 @@ def saveMeasurementList(
 
 
 def createMeasurementHSICube(
-    data: Array,
+    data: ArrayLike,
     storageOrder: HSICube_StorageOrder = HSICube_StorageOrder.BIP,
     *,
     wavelengths: Numbers | None = None,
@@ -145,13 +152,13 @@ def createMeasurementHSICube(
 
     Parameters
     ----------
-    data : ndarray in the given order.
+    data : ndarray in the given order; a `BufferContainer` of lines is one in the order BIP.
     wavelengths : of the bands, in nm.
     references : value type and references, in the same order as the data.
     calibrationInfo : kept with the measurement.
     """
     order = cube_order(storageOrder)
-    array = np.asarray(data)
+    array = as_numbers(data, "cube")
     if array.ndim != 3 or not array.size or array.dtype.kind not in "iuf":
         raise ArgumentError(f"data is a cube of numbers with three axes, {order}")
     info = ReferenceInfo() if references is None else references
@@ -199,17 +206,17 @@ def measurement_data(
     )
 
 
-def _reference(given: Array, order: Any, samples: int, bands: int, name: str) -> Array:  # noqa: ANN401
+def _reference(given: ArrayLike, order: Any, samples: int, bands: int, name: str) -> Array:  # noqa: ANN401
     """Return a reference as (lines, samples, bands); one spectrum is spread over all samples."""
-    array = np.asarray(given)
+    array = as_numbers(given, name)
     if array.ndim == 3:
         return np.array(order.as_lines(array), order="C")
     line = reference_line(array, order, samples=samples, bands=bands, what=name)
     return np.broadcast_to(line, (1, samples, bands)).astype(array.dtype)
 
 
-def _file(kind: str, name: object) -> Path:
-    if kind != "ENVI":
+def _file(kind: object, name: object) -> Path:
+    if not isinstance(kind, str) or kind != "ENVI":
         raise ArgumentError(f"the format {kind!r} is not known; known is 'ENVI', spelled like this")
     path = as_path(name, "fileName")
     if path is None:
@@ -217,7 +224,7 @@ def _file(kind: str, name: object) -> Path:
     return path
 
 
-def _name(name: str) -> str:
-    if name not in _NAMES:
+def _name(name: object) -> str:
+    if not isinstance(name, str) or name not in _NAMES:
         raise ArgumentError(f"a reference is called {' or '.join(_NAMES)}, not {name!r}")
     return name

@@ -1,16 +1,17 @@
 """The class `ParameterInfo`: the parameters of a driver or device."""
 # ruff: noqa: N802, N803, N815 - the published names are camelCase
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from engine.config import ParameterValue
+from engine.drivers import LiveParameter
 from engine.handle._arguments import is_text, whole_number
 from engine.handle.errors import ArgumentError
 from engine.protocol import DriverParameter
 
-__all__ = ("ParameterInfo", "typed_parameters")
+__all__ = ("LiveParameterInfo", "ParameterInfo", "typed_parameters")
 
 _TRUE = ("True", "On", "Yes", "1")
 _FALSE = ("False", "Off", "No", "0")
@@ -65,9 +66,15 @@ class ParameterInfo:
         unit: str
         isRequired: bool
         enumerationEntries: tuple["ParameterInfo.EnumerationEntry", ...]
+        step: float | None = None
+        description: str = ""
 
     def __init__(self, rawInfo: Sequence[DriverParameter]) -> None:
-        self._parameters = tuple(_described(one) for one in rawInfo)
+        self._raw = tuple(rawInfo)
+
+    @property
+    def _parameters(self) -> "tuple[ParameterInfo.Parameter, ...]":
+        return tuple(_described(one) for one in self._raw)
 
     def parameterCount(self) -> int:
         """Return the number of parameters."""
@@ -85,23 +92,44 @@ class ParameterInfo:
         ArgumentError
             When there is none of that index or name.
         """
+        parameters = self._parameters
         if isinstance(parameter, str):
-            for one in self._parameters:
+            for one in parameters:
                 if one.name == parameter:
                     return one
             known = ", ".join(self.parameterNames()) or "none"
             raise ArgumentError(f"there is no parameter {parameter!r}; there are {known}")
         index = whole_number(parameter, "a parameter")
-        if not 0 <= index < len(self._parameters):
-            raise ArgumentError(
-                f"a parameter's index is 0 to {len(self._parameters) - 1}, not {index}"
-            )
-        return self._parameters[index]
+        if not 0 <= index < len(parameters):
+            raise ArgumentError(f"a parameter's index is 0 to {len(parameters) - 1}, not {index}")
+        return parameters[index]
 
     def affectedParameters(self, parameter: int | str) -> tuple[str, ...]:
-        """Return which other parameters may change with this one; none do at present."""
+        """Return which other parameters may change with this one; none before connecting."""
         self.parameter(parameter)
         return ()
+
+
+class LiveParameterInfo(ParameterInfo):
+    """Describes the parameters of a connected device as they are at the moment of the question.
+
+    Parameters
+    ----------
+    read : returns the parameters as they were told last.
+    """
+
+    def __init__(self, read: Callable[[], Sequence[LiveParameter]]) -> None:
+        super().__init__(())
+        self._read = read
+
+    @property
+    def _parameters(self) -> tuple[ParameterInfo.Parameter, ...]:
+        return tuple(_live(one) for one in self._read())
+
+    def affectedParameters(self, parameter: int | str) -> tuple[str, ...]:
+        """Return which other parameters may change with this one."""
+        name = self.parameter(parameter).name
+        return next((one.affects for one in self._read() if one.name == name), ())
 
 
 _KINDS = {
@@ -112,6 +140,15 @@ _KINDS = {
     "text": ParameterInfo.Type.String,
     "path": ParameterInfo.Type.File,
     "folder": ParameterInfo.Type.File,
+    "command": ParameterInfo.Type.Command,
+    "secret": ParameterInfo.Type.String,
+    "url": ParameterInfo.Type.String,
+}
+_ACCESS = {
+    "na": ParameterInfo.AccessMode.NotAvailable,
+    "ro": ParameterInfo.AccessMode.ReadOnly,
+    "wo": ParameterInfo.AccessMode.WriteOnly,
+    "rw": ParameterInfo.AccessMode.ReadWrite,
 }
 
 
@@ -164,10 +201,6 @@ def _integer(text: str) -> int:
 
 
 def _described(parameter: DriverParameter) -> ParameterInfo.Parameter:
-    entries = tuple(
-        ParameterInfo.EnumerationEntry(name, number)
-        for number, name in enumerate(parameter.choices)
-    )
     return ParameterInfo.Parameter(
         name=parameter.name,
         type=_KINDS.get(parameter.kind, ParameterInfo.Type.Unknown),
@@ -178,5 +211,29 @@ def _described(parameter: DriverParameter) -> ParameterInfo.Parameter:
         maximum=parameter.maximum,
         unit=parameter.unit,
         isRequired=parameter.is_required,
-        enumerationEntries=entries,
+        enumerationEntries=_entries(parameter.choices),
+        description=parameter.help,
+    )
+
+
+def _live(parameter: LiveParameter) -> ParameterInfo.Parameter:
+    return ParameterInfo.Parameter(
+        name=parameter.name,
+        type=_KINDS.get(parameter.kind, ParameterInfo.Type.Unknown),
+        accessMode=_ACCESS[parameter.access],
+        displayName=parameter.label or parameter.name,
+        defaultValue="",
+        minimum=parameter.minimum,
+        maximum=parameter.maximum,
+        unit=parameter.unit,
+        isRequired=False,
+        enumerationEntries=_entries(parameter.choices),
+        step=parameter.step,
+        description=parameter.help,
+    )
+
+
+def _entries(choices: Sequence[str]) -> tuple[ParameterInfo.EnumerationEntry, ...]:
+    return tuple(
+        ParameterInfo.EnumerationEntry(name, number) for number, name in enumerate(choices)
     )

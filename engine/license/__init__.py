@@ -2,7 +2,7 @@
 
 from engine.license.bundled import bundled_license
 from engine.license.envelope import sign_license
-from engine.license.grants import limit, require, require_within
+from engine.license.grants import Terms, limit, require, require_device, require_within
 from engine.license.keys import (
     KeyPair,
     load_key_pair,
@@ -19,6 +19,7 @@ __all__ = (
     "PRODUCT",
     "KeyPair",
     "License",
+    "Terms",
     "bundled_license",
     "license_state",
     "limit",
@@ -27,6 +28,7 @@ __all__ = (
     "new_key_pair",
     "read_license",
     "require",
+    "require_device",
     "require_within",
     "sign_license",
     "site_keys_folder",

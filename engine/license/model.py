@@ -22,6 +22,7 @@ class License(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits : largest allowed number of something, by name, for example ``{"streams": 16}``;
         what has no limit here is not limited.
     machine_id : the only machine it is for, see `this_machine_id`; empty for any machine.
+    devices : the only devices it may be used with, by id or serial number; empty for any device.
     """
 
     license_id: str
@@ -32,6 +33,7 @@ class License(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     features: tuple[str, ...] = ()
     limits: dict[str, int] = {}
     machine_id: str = ""
+    devices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.license_id or not self.licensee or not self.product:
@@ -40,6 +42,8 @@ class License(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(
                 f"the last day ({self.valid_until}) is before the first ({self.valid_from})"
             )
+        if "" in self.devices:
+            raise ValueError("a device that a license is bound to needs an id or a serial number")
         negative = sorted(name for name, most in self.limits.items() if most < 0)
         if negative:
             raise ValueError(f"limits are 0 or more; negative: {', '.join(negative)}")

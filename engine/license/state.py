@@ -56,5 +56,6 @@ def license_state(
         features=terms.features,
         limits=dict(terms.limits),
         machine_id=terms.machine_id,
+        devices=terms.devices,
         this_machine_id=here,
     )

@@ -77,6 +77,7 @@ class StreamSession:
         self._post = machinery.post
         self._is_stopping = False
         self._is_starved = False
+        self._lost_frames = 0
         self._device_error: EngineError | None = None
 
     def stop(self) -> None:
@@ -137,7 +138,17 @@ class StreamSession:
                         return SessionEnd(message.to_error())
         except EngineError as error:
             return SessionEnd(error)
+        finally:
+            self._count_lost()
         return None
+
+    def _count_lost(self) -> None:
+        """Count frames that the device, or the way from it, has lost."""
+        lost = self._m.driver.lost_frames - self._lost_frames
+        if lost:
+            self._lost_frames += lost
+            self._m.count_in(lost)
+            self._m.count_dropped("lost_by_device", lost)
 
     def _arrived(self, message: FrameReady) -> None:
         skipped, dropped = self._queue.arrived(message)

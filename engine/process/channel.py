@@ -8,6 +8,7 @@ import msgspec
 
 from engine.errors import BrokenError, ClosedError, EngineError, InvalidArgumentError
 from engine.process.waiting import Deadline, wait_readable, wait_writable
+from engine.protocol import unpack
 
 __all__ = ("MAX_MESSAGE_BYTES", "Channel", "PeerGoneError")
 
@@ -138,9 +139,10 @@ class Channel:
         if data is None:
             return None
         try:
-            return decoder.decode(data)
+            message: Message = unpack(decoder, data)
         except msgspec.DecodeError as error:
             raise BrokenError(f"the peer sent a message that makes no sense: {error}") from error
+        return message
 
     def close(self) -> None:
         """Close this end; a thread that waits here gets `ClosedError`. Safe to call twice."""

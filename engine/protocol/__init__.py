@@ -7,6 +7,7 @@ from engine.protocol.commands import (
     Answer,
     AnyCommand,
     Command,
+    FindDevices,
     GetReport,
     GetSnapshot,
     Hello,
@@ -35,6 +36,7 @@ from engine.protocol.commands import (
     UpdateStream,
 )
 from engine.protocol.frames import (
+    VALUE_TYPES,
     FrameFormat,
     FrameKind,
     Truth,
@@ -52,12 +54,14 @@ from engine.protocol.results import (
     StageTime,
 )
 from engine.protocol.state import (
+    DeviceInfo,
     DriverParameter,
     DriverState,
     EnginePhase,
     EngineStatus,
     LicenseState,
     PluginAvailability,
+    PluginDevice,
     PluginState,
     PreviewPlace,
     ProgramState,
@@ -80,11 +84,13 @@ from engine.protocol.telemetry import (
     StreamReport,
     Telemetry,
 )
+from engine.protocol.unpacking import unpack
 
 __all__ = (
     "METRICS",
     "PROTOCOL_VERSION",
     "STAGES",
+    "VALUE_TYPES",
     "AddDriverFolder",
     "AddStream",
     "Answer",
@@ -94,11 +100,13 @@ __all__ = (
     "ClassScore",
     "ClassShare",
     "Command",
+    "DeviceInfo",
     "DriverParameter",
     "DriverState",
     "EnginePhase",
     "EngineStatus",
     "Environment",
+    "FindDevices",
     "FrameFormat",
     "FrameKind",
     "GetReport",
@@ -114,6 +122,7 @@ __all__ = (
     "Mask",
     "Metric",
     "PluginAvailability",
+    "PluginDevice",
     "PluginState",
     "PreviewMeta",
     "PreviewPlace",
@@ -154,4 +163,5 @@ __all__ = (
     "UnloadProgram",
     "UpdateStream",
     "metric",
+    "unpack",
 )

@@ -14,6 +14,7 @@ __all__ = (
     "Answer",
     "AnyCommand",
     "Command",
+    "FindDevices",
     "GetReport",
     "GetSnapshot",
     "Hello",
@@ -183,6 +184,12 @@ class RemoveDriverFolder(Command, frozen=True, tag="remove_driver_folder"):
     path: str
 
 
+class FindDevices(Command, frozen=True, tag="find_devices"):
+    """Look for the devices of a driver, without waiting; its state will tell them."""
+
+    driver: str
+
+
 class SetRecording(Command, frozen=True, tag="set_recording"):
     """Begin or end recording results; an empty directory keeps the project's."""
 
@@ -227,6 +234,7 @@ AnyCommand = (
     | SetLanes
     | AddDriverFolder
     | RemoveDriverFolder
+    | FindDevices
     | SetRecording
     | SetPreview
     | Shutdown

@@ -4,7 +4,10 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ("FrameFormat", "FrameKind", "Truth", "TruthObject")
+__all__ = ("VALUE_TYPES", "FrameFormat", "FrameKind", "Truth", "TruthObject")
+
+VALUE_TYPES = ("Intensity", "Reflectance", "RelativeRadiance", "Radiance", "Absorbance")
+"""What the values of spectra may be."""
 
 
 class FrameKind(StrEnum):
@@ -26,6 +29,11 @@ class FrameFormat(msgspec.Struct, frozen=True):
     rate_hz : frames per second the source delivers on its own clock; 0 when it has none.
     frame_count : frames until the source ends; 0 when it does not end.
     wavelengths_nm : center wavelength of each band of a line, may be empty.
+    value_type : what the values of a line are, one of `VALUE_TYPES`; empty when it is not known.
+    white_reference, dark_reference : ENVI headers of references that belong to the lines, as
+        absolute paths; empty without.
+    calibration : ENVI header that says how the instrument was mounted and what its white reflects,
+        as an absolute path; empty without.
     """
 
     kind: FrameKind
@@ -34,6 +42,10 @@ class FrameFormat(msgspec.Struct, frozen=True):
     rate_hz: float = 0.0
     frame_count: int = 0
     wavelengths_nm: tuple[float, ...] = ()
+    value_type: str = ""
+    white_reference: str = ""
+    dark_reference: str = ""
+    calibration: str = ""
 
 
 class TruthObject(msgspec.Struct, frozen=True):

@@ -8,12 +8,14 @@ from engine.config import PostSettings, PreSettings, Project, Task
 from engine.protocol.frames import FrameFormat
 
 __all__ = (
+    "DeviceInfo",
     "DriverParameter",
     "DriverState",
     "EnginePhase",
     "EngineStatus",
     "LicenseState",
     "PluginAvailability",
+    "PluginDevice",
     "PluginState",
     "PreviewPlace",
     "ProgramState",
@@ -63,7 +65,7 @@ class LicenseState(msgspec.Struct, frozen=True):
     """The license in use; dates are ISO days, `problem` is a sentence when it is not valid.
 
     `machine_id` is the machine the license is bound to (empty: any), `this_machine_id` is the one
-    the engine runs on.
+    the engine runs on, `devices` are the devices it is bound to (empty: any).
     """
 
     is_valid: bool = False
@@ -78,6 +80,7 @@ class LicenseState(msgspec.Struct, frozen=True):
     limits: dict[str, int] = {}
     machine_id: str = ""
     this_machine_id: str = ""
+    devices: tuple[str, ...] = ()
 
 
 class PluginAvailability(StrEnum):
@@ -89,8 +92,28 @@ class PluginAvailability(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+class PluginDevice(msgspec.Struct, frozen=True):
+    """One device of a plugin.
+
+    Attributes
+    ----------
+    index : counts within the plugin, from 0.
+    kind : "cpu", "gpu", "npu", "accelerator", "simulated", or a word of the plugin's own.
+    memory_bytes : 0 when it is not known.
+    """
+
+    index: int
+    kind: str
+    name: str
+    memory_bytes: int = 0
+
+
 class PluginState(msgspec.Struct, frozen=True):
-    """A processing plugin: `key` names it in project files, `plugin_id` is its UUID."""
+    """A processing plugin: `key` names it in project files, `plugin_id` is its UUID.
+
+    `devices` are the names of its devices, `device_details` all that is known of them; an engine
+    of an earlier version tells the names alone.
+    """
 
     key: str
     plugin_id: str
@@ -101,13 +124,16 @@ class PluginState(msgspec.Struct, frozen=True):
     reason: str = ""
     devices: tuple[str, ...] = ()
     precision: str = "float32"
+    device_details: tuple[PluginDevice, ...] = ()
 
 
 class DriverParameter(msgspec.Struct, frozen=True):
     """A parameter of a driver, from which forms are made.
 
-    `kind` is "path", "folder", "text", "integer", "number", "boolean" or "choice"; `unit` is for
-    display; `minimum` and `maximum` are limits of numbers.
+    `kind` is "path", "folder", "text", "integer", "number", "boolean", "choice", "secret" (a text
+    that is never shown) or "url" (an address, whose password is never shown); `unit` is for
+    display; `minimum` and `maximum` are limits of numbers; `affects_references`: a reference
+    measured with another value does not fit.
     """
 
     name: str
@@ -120,10 +146,28 @@ class DriverParameter(msgspec.Struct, frozen=True):
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     is_required: bool = False
+    affects_references: bool = False
+
+
+class DeviceInfo(msgspec.Struct, frozen=True):
+    """A device that a driver knows of.
+
+    `device_id` is what the driver's parameter ``device`` takes; it may change when the machine is
+    started again, unless it is a serial number.
+    """
+
+    device_id: str
+    name: str
+    vendor: str = ""
+    model: str = ""
+    serial: str = ""
 
 
 class DriverState(msgspec.Struct, frozen=True):
-    """A driver that streams can use; `problem` is a sentence when it cannot be used."""
+    """A driver that streams can use; `problem` is a sentence when it cannot be used.
+
+    `devices` are those that the last `FindDevices` found, `devices_problem` says why it found none.
+    """
 
     name: str
     label: str
@@ -131,6 +175,8 @@ class DriverState(msgspec.Struct, frozen=True):
     folder: str = ""
     parameters: tuple[DriverParameter, ...] = ()
     problem: str = ""
+    devices: tuple[DeviceInfo, ...] = ()
+    devices_problem: str = ""
 
 
 class TensorInfo(msgspec.Struct, frozen=True):

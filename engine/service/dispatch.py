@@ -19,6 +19,7 @@ from engine.protocol import (
     AddStream,
     Answer,
     AnyCommand,
+    FindDevices,
     GetReport,
     GetSnapshot,
     Hello,
@@ -204,6 +205,8 @@ def _change_engine(workspace: Workspace, command: AnyCommand) -> None:
             workspace.set_driver_folders((*folders, path))
         case RemoveDriverFolder(path=path):
             workspace.set_driver_folders(tuple(f for f in folders if f != path))
+        case FindDevices(driver=driver):
+            workspace.devices.find(workspace.catalog.get(driver))
         case SetRecording(is_recording=is_recording, directory=directory):
             workspace.set_recording(is_recording=is_recording, directory=directory)
         case Shutdown():

@@ -1,6 +1,7 @@
 """The programs of the project: loaded, described, and refused with a sentence."""
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,7 +117,9 @@ class ProgramShelf:
         old = self._loaded.get(name)
         if old is not None:
             old.close()
-        self._loaded[name] = LoadedProgram(name, dfp, self._workspace.choose_plugin)
+        wished_key = "" if dfp.tuned is None else dfp.tuned.plugin
+        choose = partial(self._workspace.choose_plugin, wished_key)
+        self._loaded[name] = LoadedProgram(name, dfp, choose)
         state = msgspec.structs.replace(describe(dfp), name=name, path=settings.path)
         self._states[name] = state
         return state

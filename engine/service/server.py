@@ -12,7 +12,7 @@ import zmq
 
 from engine.client import Endpoint
 from engine.process import WakePipe, start_time_of
-from engine.protocol import LogEntry, Reply, Request, StateChange
+from engine.protocol import LogEntry, Reply, Request, StateChange, unpack
 from engine.service.dispatch import Dispatcher
 from engine.service.publisher import FigureCollector
 from engine.service.store import StateStore
@@ -102,7 +102,7 @@ class EngineServer:
         while control.poll(0):
             parts = control.recv_multipart()
             try:
-                request = self._decoder.decode(parts[-1])
+                request = unpack(self._decoder, parts[-1])
             except msgspec.DecodeError as error:
                 log.warning("a client sent something that is not a request: %s", error)
                 continue

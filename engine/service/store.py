@@ -46,6 +46,16 @@ class StateStore:
             if state.name in known and known[state.name] != state:
                 self._apply(StateChange(self._snapshot.version + 1, streams=(state,)))
 
+    def change_driver(self, name: str, **changes: Any) -> None:  # noqa: ANN401 - of DriverState
+        """Replace fields of one driver's state; ignored when it is not in the list any more."""
+        with self._lock:
+            drivers = tuple(
+                msgspec.structs.replace(one, **changes) if one.name == name else one
+                for one in self._snapshot.drivers
+            )
+            if drivers != self._snapshot.drivers:
+                self._apply(StateChange(self._snapshot.version + 1, drivers=drivers))
+
     def change_engine(self, **changes: Any) -> None:  # noqa: ANN401 - fields of EngineStatus
         """Replace fields of the engine's own status."""
         with self._lock:

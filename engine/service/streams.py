@@ -11,10 +11,10 @@ from engine.errors import (
     EngineError,
     EngineTimeoutError,
     LicenseError,
-    LicenseFeatureMissingError,
     StreamNotFoundError,
     WrongStateError,
 )
+from engine.license import require_device, require_within
 from engine.pipeline import Stream, StreamParts, StreamStatistics, stream_report
 from engine.protocol import EnginePhase, StreamPhase, StreamReport, StreamState
 
@@ -26,6 +26,7 @@ __all__ = ("StreamDesk",)
 log = logging.getLogger(__name__)
 
 _STOP_S = 5.0
+_DEVICES = ("device", "device_id")  # parameters of drivers that have several devices
 _ACTIVE = {
     StreamPhase.STARTING,
     StreamPhase.RUNNING,
@@ -181,7 +182,7 @@ class StreamDesk:
 
     def _start(self, settings: StreamSettings) -> None:
         workspace = self._workspace
-        self._check_limit()
+        self._check_limits(settings)
         parts = StreamParts(
             settings=settings,
             program=workspace.programs.get(settings.program),
@@ -257,10 +258,11 @@ class StreamDesk:
                 path=license_now.path,
             )
 
-    def _check_limit(self) -> None:
-        limit = self._workspace.store.snapshot.license.limits.get("streams", 0)
-        if limit and len(self.active()) >= limit:
-            raise LicenseFeatureMissingError(
-                f"the license allows {limit} streams at once; stop one or use another license",
-                limit=limit,
-            )
+    def _check_limits(self, settings: StreamSettings) -> None:
+        """Refuse one stream more than the license allows, or with another driver or device."""
+        terms = self._workspace.store.snapshot.license
+        running = [stream.settings.driver for stream in self.active()]
+        require_within(terms, "streams", len(running) + 1)
+        require_within(terms, "drivers", len({*running, settings.driver}))
+        device = next((settings.source[name] for name in _DEVICES if name in settings.source), "")
+        require_device(terms, settings.driver, str(device))

@@ -19,8 +19,10 @@ from engine.errors import ConfigError, EngineError, LicenseError, OutputError
 from engine.lanes import DeviceLanes
 from engine.license import license_state, load_license_file, read_license
 from engine.pipeline import Recorder, make_report
-from engine.plugins import PluginRegistry, ProcessingPlugin
+from engine.plugins import PluginRegistry, ProcessingPlugin, find_devices
+from engine.plugins.device_list import choice_of_user, find_named
 from engine.protocol import EnginePhase, LicenseState, RecorderState, Report, Result
+from engine.service.device_search import DeviceSearch
 from engine.service.programs import ProgramShelf
 from engine.service.store import StateStore
 from engine.service.streams import StreamDesk
@@ -50,6 +52,7 @@ class Workspace:
         self._probed = threading.Event()
         self._probe_thread: threading.Thread | None = None
         self.catalog = DriverCatalog([])
+        self.devices = DeviceSearch(store)
         self.programs = ProgramShelf(self)
         self.streams = StreamDesk(self)
         store.change_engine(
@@ -64,6 +67,7 @@ class Workspace:
         """Stop everything. Safe to call twice."""
         self.streams.stop_all()
         self.set_recording(is_recording=False)
+        self.devices.close()
         self.lanes.close()
         self.programs.close()
         if self._probe_thread is not None:
@@ -185,10 +189,19 @@ class Workspace:
         self.programs.forget_sessions()
         self.publish_plugins()
 
-    def choose_plugin(self) -> ProcessingPlugin:
-        """Return the plugin to execute programs with; called by streams, waits for the probes."""
+    def choose_plugin(self, wished_key: str = "") -> ProcessingPlugin:
+        """Return the device to execute programs on; called by streams, waits for the probes.
+
+        Parameters
+        ----------
+        wished_key : what a program was tuned for; counts where the project names no plugin.
+        """
         self._probed.wait(_PROBE_WAIT_S)
-        return self.registry.choose(self.project.engine.plugin)
+        if self.project.engine.plugin:
+            return find_named(self.registry, self.project.engine.plugin)
+        if wished_key and not choice_of_user():
+            return self.registry.choose_or_best(wished_key)
+        return find_devices(self.registry, [0])[0]
 
     def publish_plugins(self) -> None:
         """Tell clients about the plugins."""

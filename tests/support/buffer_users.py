@@ -30,6 +30,11 @@ class Counting(Commander):
         return {"index": self.index}
 
 
+class LargeMessages(Counting):
+    def create_message(self) -> Any:
+        return {**super().create_message(), "blob": bytes(1_000_000)}
+
+
 class Filling(Producer):
     """Fills an array with the message's index."""
 

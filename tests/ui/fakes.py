@@ -30,6 +30,7 @@ from engine.protocol import (
     LicenseState,
     LogEntry,
     PluginAvailability,
+    PluginDevice,
     PluginState,
     ProcessFigures,
     ProgramState,
@@ -358,6 +359,20 @@ def demo_snapshot(
                 "1.27.0",
                 availability=PluginAvailability.AVAILABLE,
                 devices=("AMD EPYC 9B14",),
+                device_details=(PluginDevice(0, "cpu", "AMD EPYC 9B14", 126 * 2**29),),
+            ),
+            PluginState(
+                "simulator",
+                "u4",
+                "Simulated pipelined accelerator",
+                "onnxruntime 1.27.0",
+                is_enabled=False,
+                availability=PluginAvailability.AVAILABLE,
+                devices=("simulated: 6 stages, 400 frames/s", "simulated: 2 stages, 100 frames/s"),
+                device_details=(
+                    PluginDevice(0, "simulated", "simulated: 6 stages, 400 frames/s"),
+                    PluginDevice(1, "simulated", "simulated: 2 stages, 100 frames/s"),
+                ),
             ),
             PluginState(
                 "onnx-reference",

@@ -18,6 +18,7 @@ NO_VALUE = "-"
 
 _REASONS = {
     "device_error": "execution failed",
+    "lost_by_device": "lost by the camera or on the way",
     "no_free_slot": "no free slot in the driver",
     "post_error": "post-processing failed",
     "pre_error": "pre-processing failed",

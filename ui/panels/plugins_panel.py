@@ -82,7 +82,7 @@ class PluginsPanel(Panel):
 
 
 class PluginRow(QFrame):
-    """One plugin: name, switch, whether it works and why not, what it computes with."""
+    """One plugin: name, switch, whether it works and why not, what it computes with and on."""
 
     def __init__(self, theme: Theme, view_model: PluginsViewModel, key: str) -> None:
         super().__init__()
@@ -93,13 +93,15 @@ class PluginRow(QFrame):
         self._badge = StateBadge(theme)
         self._reason = label(name="reason", role="muted", wrap=True)
         self._facts = label(role="caption", wrap=True)
+        self._devices = label(name="devices", role="caption", wrap=True)
         self.toggle = ToggleSwitch(theme, self.tr("May be used"))
         self.toggle.setObjectName("enabled")
         self.toggle.setToolTip(self.tr("Counts for streams that are started afterwards"))
         self.toggle.clicked.connect(self._on_toggle)
         head = row(self._name, self.toggle, spacing=SPACE_S)
         head.setStretch(0, 1)
-        self.setLayout(column(head, self._badge, self._reason, self._facts, spacing=SPACE_XS))
+        parts = (head, self._badge, self._reason, self._facts, self._devices)
+        self.setLayout(column(*parts, spacing=SPACE_XS))
 
     def show_plugin(self, plugin: PluginState) -> None:
         """Show the newest state of the plugin."""
@@ -111,6 +113,9 @@ class PluginRow(QFrame):
         facts = self._view_model.facts(plugin)
         self._facts.setText(facts)
         self._facts.setVisible(bool(facts))
+        devices = self._view_model.devices(plugin)
+        self._devices.setText("\n".join(devices))
+        self._devices.setVisible(bool(devices))
         self.toggle.set_on(self._view_model.is_enabled(plugin))
         self.toggle.setAccessibleName(self.tr("%s may be used") % plugin.name)
 

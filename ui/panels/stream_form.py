@@ -20,7 +20,7 @@ from ui.shell.layouts import Field, column, discard, label, row
 from ui.shell.theme import Theme
 from ui.shell.tokens import SPACE_M, SPACE_S
 from ui.viewmodels.formats import shorten_path
-from ui.viewmodels.stream_form import POLICIES, StreamDraft
+from ui.viewmodels.stream_form import POLICIES, StreamDraft, form_parameters
 from ui.viewmodels.streams import StreamsViewModel
 
 __all__ = ("StreamForm",)
@@ -157,8 +157,7 @@ class StreamForm(QWidget):
         self._policy_box.setCurrentIndex(self._policy_box.findData(draft.policy.value))
 
     def _show_source(self, draft: StreamDraft) -> None:
-        driver = self._view_model.driver
-        parameters = driver.parameters if driver is not None else ()
+        parameters = form_parameters(self._view_model.driver)
         if parameters != self._parameters:
             self._parameters = parameters
             self._make_source(draft)
@@ -173,8 +172,7 @@ class StreamForm(QWidget):
             self._source_column.removeWidget(field)
             discard(field)
         self._source = {}
-        driver = self._view_model.driver
-        for parameter in driver.parameters if driver is not None else ():
+        for parameter in form_parameters(self._view_model.driver):
             field = ParameterField(self._theme, self._chooser, parameter)
             field.set_value(draft.values.get(parameter.name, parameter.default))
             field.edited.connect(self._on_edited)

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QLineEdit, QSpinBox, QW
 
 from engine.config import ParameterValue
 from engine.protocol import DriverParameter
+from ui.panels.secret_edits import AddressEdit, SecretEdit
 from ui.shell.buttons import IconButton, ToggleSwitch
 from ui.shell.file_chooser import FileChooser
 from ui.shell.layouts import Field, row
@@ -150,6 +151,8 @@ class ParameterField(Field):
                 return switch.isChecked()
             case QComboBox() as choice:
                 return choice.currentText()
+            case AddressEdit() as address:
+                return address.address()
             case QLineEdit() as line:
                 return line.text()
         return ""
@@ -170,6 +173,8 @@ class ParameterField(Field):
                 switch.set_on(bool(value))
             case QComboBox() as choice:
                 choice.setCurrentText(str(value))
+            case AddressEdit() as address:
+                address.set_address(str(value))
             case QLineEdit() as line:
                 line.setText(str(value))
         self.editor.blockSignals(before)
@@ -189,7 +194,14 @@ class ParameterField(Field):
                 combo = CalmComboBox()
                 combo.addItems(list(parameter.choices))
                 return combo
-        return QLineEdit()
+            case "text" if parameter.choices:  # suggestions, anything else may be typed
+                suggestions = CalmComboBox()
+                suggestions.setEditable(True)
+                suggestions.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+                suggestions.addItems(list(parameter.choices))
+                suggestions.setCurrentText("")
+                return suggestions
+        return _text_edit(parameter.kind)
 
     def _connect(self) -> None:
         match self.editor:
@@ -199,6 +211,8 @@ class ParameterField(Field):
                 number.valueChanged.connect(self._on_value)
             case ToggleSwitch() as switch:
                 switch.toggled.connect(self._on_value)
+            case QComboBox() as choice if choice.isEditable():
+                choice.currentTextChanged.connect(self._on_value)
             case QComboBox() as choice:
                 choice.currentIndexChanged.connect(self._on_value)
             case QLineEdit() as line:
@@ -207,6 +221,15 @@ class ParameterField(Field):
     @Slot()
     def _on_value(self) -> None:
         self.edited.emit()
+
+
+def _text_edit(kind: str) -> QLineEdit:
+    match kind:
+        case "secret":
+            return SecretEdit()
+        case "url":
+            return AddressEdit()
+    return QLineEdit()
 
 
 def _with_unit(box: CalmSpinBox | CalmDoubleSpinBox, unit: str) -> QWidget:

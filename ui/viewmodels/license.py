@@ -42,6 +42,7 @@ class LicenseViewModel(ViewModel):
             ("Features", ", ".join(state.features)),
             ("Limits", limits),
             ("Machine", state.machine_id or ("any" if state.is_valid else "")),
+            ("Devices", ", ".join(state.devices)),
             ("License number", state.license_id),
             ("File", "bundled with Penstock" if self.is_bundled else state.path),
         )

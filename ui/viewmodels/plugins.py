@@ -5,6 +5,13 @@ from ui.viewmodels.base import ViewModel
 
 __all__ = ("PluginsViewModel",)
 
+_KINDS = {
+    "accelerator": "Accelerator",
+    "cpu": "Processor",
+    "gpu": "Graphics processor",
+    "npu": "Neural processor",
+}
+
 
 class PluginsViewModel(ViewModel):
     """Plugins in the order the engine prefers them."""
@@ -47,6 +54,23 @@ class PluginsViewModel(ViewModel):
         self.want("probe", True, ProbePlugins())
 
     def facts(self, plugin: PluginState) -> str:
-        """Return version, precision and devices in one line."""
-        parts = [plugin.version, plugin.precision, ", ".join(plugin.devices)]
-        return " \u00b7 ".join(part for part in parts if part)
+        """Return version and precision in one line; the precision of one that works is known."""
+        works = plugin.availability is PluginAvailability.AVAILABLE
+        return _joined(plugin.version, plugin.precision if works else "")
+
+    def devices(self, plugin: PluginState) -> tuple[str, ...]:
+        """Return a line for each device: what kind it is, its name, and its memory where known."""
+        if not plugin.device_details:  # an engine of an earlier version
+            return plugin.devices
+        return tuple(
+            _joined(
+                "" if device.name.startswith(device.kind) else _KINDS.get(device.kind, device.kind),
+                device.name,
+                f"{device.memory_bytes / 2**30:.1f} GiB" if device.memory_bytes else "",
+            )
+            for device in plugin.device_details
+        )
+
+
+def _joined(*parts: str) -> str:
+    return " \u00b7 ".join(part for part in parts if part)

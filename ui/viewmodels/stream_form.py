@@ -2,11 +2,24 @@
 
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from engine.config import ParameterValue, Policy, StreamSettings
 from engine.protocol import DriverParameter, DriverState, Snapshot
 from ui.viewmodels.parameters import changed_values, check_value
 
-__all__ = ("POLICIES", "StreamDraft", "draft_of", "new_draft", "problems_of")
+__all__ = (
+    "DEVICE_PARAMETER",
+    "POLICIES",
+    "StreamDraft",
+    "draft_of",
+    "form_parameters",
+    "new_draft",
+    "problems_of",
+)
+
+DEVICE_PARAMETER = "device"
+"""The parameter that takes the id of one of a driver's devices."""
 
 POLICIES = (
     (Policy.LATEST, "Newest only", "Keep only the newest waiting frame, drop older ones"),
@@ -101,6 +114,19 @@ def problems_of(
 def parameters_of(snapshot: Snapshot, driver: str) -> tuple[DriverParameter, ...]:
     """Return the parameters of the driver with that name, none when it is not known."""
     return next((d.parameters for d in snapshot.drivers if d.name == driver), ())
+
+
+def form_parameters(driver: DriverState | None) -> tuple[DriverParameter, ...]:
+    """Return a driver's parameters for the form: devices that were found are suggested."""
+    if driver is None:
+        return ()
+    found = tuple(one.device_id for one in driver.devices)
+    return tuple(
+        msgspec.structs.replace(one, choices=found)
+        if one.name == DEVICE_PARAMETER and one.kind == "text"
+        else one
+        for one in driver.parameters
+    )
 
 
 def _name_problem(draft: StreamDraft, snapshot: Snapshot, before: StreamSettings | None) -> str:

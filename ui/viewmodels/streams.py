@@ -7,6 +7,7 @@ from engine.protocol import (
     AddStream,
     Answer,
     DriverState,
+    FindDevices,
     FrameKind,
     RemoveStream,
     SetStreamEnabled,
@@ -23,6 +24,7 @@ from ui.viewmodels.base import ViewModel
 from ui.viewmodels.formats import format_rate
 from ui.viewmodels.states import Sign, stream_sign
 from ui.viewmodels.stream_form import (
+    DEVICE_PARAMETER,
     StreamDraft,
     draft_of,
     new_draft,
@@ -130,6 +132,7 @@ class StreamsViewModel(ViewModel):
         self.selected = name if settings is not None else ""
         self.draft = draft_of(settings) if settings is not None else None
         self.problems, self.message = {}, ""
+        self._find_devices("")
         self.tell()
 
     def begin_new(self) -> None:
@@ -137,11 +140,14 @@ class StreamsViewModel(ViewModel):
         self.selected = ""
         self.draft = new_draft(self.snapshot)
         self.problems, self.message = {}, ""
+        self._find_devices("")
         self.tell()
 
     def edit(self, draft: StreamDraft) -> None:
         """Take over what was typed; only fields that were refused before are checked again."""
+        before = self.draft.driver if self.draft is not None else ""
         self.draft = draft
+        self._find_devices(before)
         if self.problems:
             found = self._find_problems(draft)
             self.problems = {k: v for k, v in found.items() if k in self.problems}
@@ -213,6 +219,14 @@ class StreamsViewModel(ViewModel):
         is_active = self._is_active(name)
         command = StopStream(name) if is_active else StartStream(name)
         self.want(f"active {name}", not is_active, command)
+
+    def _find_devices(self, driver_before: str) -> None:
+        """Have the engine look for devices of the driver that was chosen, if it can tell any."""
+        driver = self.driver
+        if driver is None or driver.problem or driver.name == driver_before:
+            return
+        if any(one.name == DEVICE_PARAMETER for one in driver.parameters):
+            self._control.ask(FindDevices(driver.name))
 
     def _on_added(self, name: str) -> None:
         if not self.selected:

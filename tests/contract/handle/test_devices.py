@@ -569,7 +569,7 @@ def test_a_recording_brings_lines_into_the_form_to_be_saved(connect: Any) -> Non
     context = ProcessingContext.createInstrumentRecording(
         device,
         ValueType.Reflectance,
-        references=ReferenceInfo(whiteReference=white),  # type: ignore[arg-type]  # as an array
+        references=ReferenceInfo(whiteReference=white),
         flags=DeviceProcessingContext_CreationFlags.AdditionalPreview,
     )
     device.startAcquisition()

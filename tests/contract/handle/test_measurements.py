@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine.drivers.envi_header import parse_header
+from engine.errors import MediaError
 from engine.handle import (
     CalibrationInfo,
     CalibrationSettingType,
@@ -29,7 +31,6 @@ from engine.handle import (
     versionMinor,
     versionString,
 )
-from engine.handle._envi_header import parse_header
 from engine.handle.errors import (
     ArgumentError,
     CalibrationError,
@@ -248,7 +249,7 @@ def test_property_a_header_is_understood_or_refused(text: str, junk: bytes) -> N
     for header in (text, "ENVI\n" + text, "ENVI\nlines = 1\n" + junk.decode("latin-1")):
         try:
             parse_header(header, "x.hdr")
-        except MeasurementFileError:
+        except MediaError:
             continue
 
 

@@ -105,3 +105,10 @@ def test_a_model_in_use_outlives_its_name(handle: Handle, programs: Any) -> None
     context.setSourceData(np.ones((1, 4), np.float32))
     context.processNext()
     assert context.outputSinkData(0).sum() == 8
+
+
+@pytest.mark.parametrize("name", ["apples.fluxmdl", "APPLES.FLUXMDL"])
+def test_a_model_of_other_software_is_told_apart(handle: Handle, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"whatever is in there")
+    with pytest.raises(RuntimeError, match=r"model of other software.*export its network as ONNX"):
+        Model(handle, tmp_path / name)

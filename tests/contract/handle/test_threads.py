@@ -1,5 +1,6 @@
 """createProcessingThreads and stopProcessingThreads, of a handle and of a queue set alike."""
 
+import os
 import threading
 import time
 from typing import Any
@@ -475,3 +476,19 @@ def test_threads_survive_an_error_of_the_device(
     context.processNext()
     assert context.outputSinkData(0).sum() == 160
     assert len(background()) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no such call")
+def test_the_function_may_set_its_threads_cpu_affinity(threads: Any) -> None:
+    allowed = sorted(os.sched_getaffinity(0))
+    seen: dict[int, set[int]] = {}
+
+    def pin(thread_id: int, count: int) -> None:
+        os.sched_setaffinity(0, {allowed[0]})
+        seen[threading.get_native_id()] = {allowed[0]}
+
+    threads.createProcessingThreads(3, pin)
+
+    assert len(seen) == 2
+    assert {thread: os.sched_getaffinity(thread) for thread in seen} == seen
+    assert sorted(os.sched_getaffinity(0)) == allowed

@@ -231,6 +231,25 @@ class TestPlugins:
         assert "illegal instruction" in said
         assert "float32" in texts(child(panel, QFrame, "plugin_onnxruntime-cpu"))
 
+    def test_each_device_has_a_line_with_kind_name_and_memory_where_known(
+        self, qtbot: QtBot, theme: Theme, control: FakeControl
+    ) -> None:
+        panel = self.make(qtbot, theme, control)
+        assert words(child(panel, QFrame, "plugin_onnxruntime-cpu"), "devices") == (
+            "Processor \u00b7 AMD EPYC 9B14 \u00b7 63.0 GiB"
+        )
+        assert words(child(panel, QFrame, "plugin_simulator"), "devices").splitlines() == [
+            "simulated: 6 stages, 400 frames/s",
+            "simulated: 2 stages, 100 frames/s",
+        ]
+
+    def test_devices_of_an_engine_of_an_earlier_version_are_names(
+        self, qtbot: QtBot, theme: Theme, control: FakeControl
+    ) -> None:
+        panel = self.make(qtbot, theme, control)
+        # The reference evaluator's state holds names alone, as such an engine tells them.
+        assert words(child(panel, QFrame, "plugin_onnx-reference"), "devices") == "AMD EPYC 9B14"
+
     def test_the_switch_forbids_a_plugin(
         self, qtbot: QtBot, theme: Theme, control: FakeControl
     ) -> None:

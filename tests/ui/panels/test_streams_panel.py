@@ -10,9 +10,14 @@ from engine.config import Policy, Project, StreamSettings
 from engine.errors import MediaError
 from engine.protocol import (
     AddStream,
+    DeviceInfo,
+    DriverParameter,
+    DriverState,
     EnginePhase,
+    FindDevices,
     RemoveStream,
     SetStreamEnabled,
+    Snapshot,
     StartStream,
     StopStream,
     StreamPhase,
@@ -303,3 +308,65 @@ class TestAddAndRemove:
         push(qtbot, panel, "remove")
         assert child(panel, QLabel, "removed").parentWidget().isHidden()
         assert panel.message.text == "the stream does not stop"
+
+
+def with_camera(*devices: str) -> Snapshot:
+    """Return a state with a driver whose devices were found, used by the stream "street"."""
+    snapshot = demo_snapshot()
+    camera = DriverState(
+        name="eye",
+        label="Camera",
+        parameters=(
+            DriverParameter("device", "Device", "text"),
+            DriverParameter("note", "Note", "text"),
+        ),
+        devices=tuple(DeviceInfo(one, f"Camera {one}") for one in devices),
+    )
+    streams = tuple(
+        msgspec.structs.replace(one, driver="eye", source={}) if one.name == "street" else one
+        for one in snapshot.project.streams
+    )
+    project = msgspec.structs.replace(snapshot.project, streams=streams)
+    return msgspec.structs.replace(snapshot, drivers=(camera, *snapshot.drivers), project=project)
+
+
+class TestDevices:
+    def test_the_engine_is_asked_for_devices_when_a_form_opens(
+        self, panel: StreamsPanel, control: FakeControl
+    ) -> None:
+        panel.set_snapshot(with_camera())
+        panel.select("street")
+        assert control.asked == [FindDevices("eye")]
+        panel.select("faces")
+        assert control.asked == [FindDevices("eye")]  # that driver has no devices to choose
+
+    def test_devices_that_were_found_are_offered_and_others_may_be_typed(
+        self, panel: StreamsPanel, control: FakeControl, qtbot: QtBot
+    ) -> None:
+        panel.set_snapshot(with_camera())
+        panel.select("street")
+        assert child(panel, QLineEdit, "source_device").text() == ""
+        panel.set_snapshot(with_camera("A1", "B2"))  # the engine has found them meanwhile
+        box = child(panel, QComboBox, "source_device")
+        assert [box.itemText(i) for i in range(box.count())] == ["A1", "B2"]
+        assert box.currentText() == ""  # none is chosen for the user
+        box.setCurrentIndex(1)
+        push(qtbot, panel, "apply")
+        after = control.asked[-1]
+        assert isinstance(after, UpdateStream)
+        assert after.settings.source == {"device": "B2"}
+        box.setEditText("10.0.0.7")
+        push(qtbot, panel, "apply")
+        after = control.asked[-1]
+        assert isinstance(after, UpdateStream)
+        assert after.settings.source == {"device": "10.0.0.7"}
+
+    def test_a_device_that_is_not_there_now_stays_in_the_form(self, panel: StreamsPanel) -> None:
+        snapshot = with_camera("A1")
+        street = next(s for s in snapshot.project.streams if s.name == "street")
+        chosen = msgspec.structs.replace(street, source={"device": "gone"})
+        others = tuple(s for s in snapshot.project.streams if s.name != "street")
+        project = msgspec.structs.replace(snapshot.project, streams=(chosen, *others))
+        panel.set_snapshot(msgspec.structs.replace(snapshot, project=project))
+        panel.select("street")
+        assert child(panel, QComboBox, "source_device").currentText() == "gone"

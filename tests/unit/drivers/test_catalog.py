@@ -67,7 +67,7 @@ def test_an_unknown_driver_is_answered_with_the_nearest_name() -> None:
         ("name = ", "", "is wrong"),
         ('label = "x"', "", "missing required field `name`"),
         (MANIFEST + "colour = 1", "", "unknown field `colour`"),
-        (MANIFEST + "api_version = 2", "", "api_version is 2"),
+        (MANIFEST + "api_version = 3", "", "api_version is 3"),
         ('name = "a b"\nlabel = "x"', "", "name 'a b' needs letters"),
         (MANIFEST, None, "module 'driver.py' is not in the folder"),
         (MANIFEST + 'module = "../driver.py"', "", "is not a .py file inside"),

@@ -19,6 +19,15 @@ from engine.protocol import FrameFormat, FrameKind
         (FrameFormat(FrameKind.LINE, (10**9, 10**9), "uint16"), "larger than 512 MiB"),
         (FrameFormat(FrameKind.LINE, (4, 4), "uint16", rate_hz=float("nan")), "a rate is 0 to"),
         (FrameFormat(FrameKind.LINE, (4, 4), "uint16", rate_hz=-1.0), "a rate is 0 to"),
+        (
+            FrameFormat(FrameKind.LINE, (4, 2), "uint16", wavelengths_nm=(1.0, 2.0, 3.0)),
+            "3 wavelengths for 2 bands",
+        ),
+        (
+            FrameFormat(FrameKind.LINE, (4, 2), "uint16", wavelengths_nm=(400.0, float("nan"))),
+            "positive numbers in nm",
+        ),
+        (FrameFormat(FrameKind.LINE, (4, 2), "uint16", value_type="color"), "not 'color'"),
     ],
 )
 def test_a_format_the_engine_cannot_carry_is_refused(

@@ -2,10 +2,11 @@
 
 from datetime import date
 
+import msgspec
 import pytest
 
-from engine.errors import LicenseFeatureMissingError
-from engine.license import License, limit, require, require_within
+from engine.errors import LicenseDeviceError, LicenseFeatureMissingError
+from engine.license import License, limit, require, require_device, require_within
 
 
 def terms(*features: str, **limits: int) -> License:
@@ -18,6 +19,10 @@ def terms(*features: str, **limits: int) -> License:
         features=features,
         limits=limits,
     )
+
+
+def bound(*devices: str) -> License:
+    return msgspec.structs.replace(terms(), devices=devices)
 
 
 @pytest.mark.parametrize("features", [("*",), ("recorder",), ("a", "recorder"), ("runner.*", "*")])
@@ -72,3 +77,30 @@ def test_a_license_that_makes_no_sense_cannot_be_made(
     fields = {name: getattr(terms("*"), name) for name in License.__struct_fields__} | changes
     with pytest.raises(ValueError, match=reason):
         License(**fields)
+
+
+def test_a_license_bound_to_no_device_is_for_all() -> None:
+    require_device(terms(), "cam", "SN-1")
+
+
+@pytest.mark.parametrize(
+    ("device_id", "serial"), [("SN-2", ""), ("usb:3", "SN-2"), ("SN-1", "other")]
+)
+def test_a_device_is_known_by_its_id_or_its_serial_number(device_id: str, serial: str) -> None:
+    require_device(bound("SN-1", "SN-2"), "cam", device_id, serial)
+
+
+@pytest.mark.parametrize(("device_id", "serial"), [("", ""), ("sn-1", ""), ("SN-10", "SN")])
+def test_another_device_is_refused(device_id: str, serial: str) -> None:
+    with pytest.raises(LicenseDeviceError, match=r"bound to the device 'SN-1', .*use one of these"):
+        require_device(bound("SN-1"), "cam", device_id, serial)
+
+
+def test_of_many_devices_only_some_are_listed() -> None:
+    with pytest.raises(LicenseDeviceError, match=r"'4' and 95 more, and 'x' of the driver 'cam'"):
+        require_device(bound(*map(str, range(100))), "cam", "x")
+
+
+def test_a_device_needs_a_name() -> None:
+    with pytest.raises(ValueError, match="needs an id"):
+        License("a", "b", "c", date(2026, 1, 1), date(2026, 1, 2), devices=("",))

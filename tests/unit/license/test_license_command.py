@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 
 from app.commands.license import license_app
 from engine.errors import EngineError, InvalidArgumentError, LicenseSignerError, OutputError
-from engine.license import this_machine_id
+from engine.license import load_license_file, read_license, this_machine_id
 
 
 @pytest.fixture(autouse=True)
@@ -117,3 +117,16 @@ def test_a_public_key_is_no_private_key(tmp_path: Path) -> None:
     run("keygen", tmp_path / "site")
     with pytest.raises(InvalidArgumentError, match="not a private key"):
         run("issue", tmp_path / "a.lic", "--key", tmp_path / "site.pub", "--licensee", "Ann")
+
+
+def test_a_license_is_bound_to_devices_and_shows_them(tmp_path: Path, config_home: Path) -> None:
+    out = issued(tmp_path, "--device", "SN-1", "--device", "SN-2", "--device", "SN-1")
+    trust(tmp_path, config_home)
+
+    assert read_license(load_license_file(out)).devices == ("SN-1", "SN-2")
+    assert "SN-1, SN-2" in run("show", out).stdout
+
+
+def test_a_device_without_a_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgumentError, match="by its id or serial number"):
+        issued(tmp_path, "--device", "")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.handle.errors import MeasurementFileError
+from engine.errors import MediaError
 
 __all__ = ("COMMENT", "EnviHeader", "format_header", "parse_header")
 
@@ -73,7 +73,7 @@ def parse_header(text: str, source: str) -> EnviHeader:
 
     Raises
     ------
-    MeasurementFileError
+    MediaError
         When it is no ENVI header, contradicts itself, or is of a kind that is not read here.
     """
     if not text.lstrip("\ufeff").startswith("ENVI"):
@@ -174,8 +174,8 @@ def _extra(text: str) -> str:
     return ""
 
 
-def _wrong(source: str, problem: str) -> MeasurementFileError:
-    return MeasurementFileError(
+def _wrong(source: str, problem: str) -> MediaError:
+    return MediaError(
         f"ENVI header {source} cannot be used: {problem}; export the measurement again",
         file=source,
     )

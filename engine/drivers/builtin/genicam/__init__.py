@@ -1,0 +1,3 @@
+"""Cameras behind a GenTL producer, through harvesters."""
+
+__all__ = ()

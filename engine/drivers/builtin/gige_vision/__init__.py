@@ -1,0 +1,3 @@
+"""GigE Vision cameras, through the library aravis."""
+
+__all__ = ()

@@ -1,0 +1,3 @@
+"""Receives video over the network: RTSP, HTTP (MJPEG, HLS, files) and UDP."""
+
+__all__ = ()

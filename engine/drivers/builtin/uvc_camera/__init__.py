@@ -1,0 +1,3 @@
+"""USB cameras of the video class, through Video4Linux."""
+
+__all__ = ()
