@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import count
+from itertools import count, islice
 from typing import Any, Self, TypeVar
 from weakref import WeakSet
 
@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 _CHUNKS_PER_WORKER = 4
 _AHEAD_PER_WORKER = 64
+_MOST_AT_ONCE = 4096
+"""Calls of more parts are made as work proceeds, so that memory does not grow with the input."""
+_FEW = 16
 _feeders = count(1)
 
 Callback = Callable[[Any], object]
@@ -199,23 +202,27 @@ class PoolBase:
         self._check_open()
         calls = each_call(func, iterable, _checked(chunksize), is_star=False)
         if not isinstance(iterable, list | tuple | range):  # taking items runs foreign code
-            return self._stream(calls, is_ordered=is_ordered)
+            return self._stream(calls, 1, is_ordered=is_ordered)
         parts = -(-len(iterable) // chunksize)
+        if parts > _MOST_AT_ONCE:
+            return self._stream(calls, _FEW, is_ordered=is_ordered)
         result: IMapIterator[T] = IMapIterator(self, is_ordered=is_ordered, parts=parts)
         self._begin(result)
         self._streams.add(result)
         self._submit(result, enumerate(calls))
         return result
 
-    def _stream(self, calls: Iterator[Call], *, is_ordered: bool) -> IMapIterator[Any]:
-        """Take items from an iterator of unknown length in a thread of its own."""
+    def _stream(self, calls: Iterator[Call], most: int, *, is_ordered: bool) -> IMapIterator[Any]:
+        """Make calls as work proceeds, up to `most` at once, in a thread of its own."""
         result: IMapIterator[Any] = IMapIterator(self, is_ordered=is_ordered)
         self._begin(result)
         self._streams.add(result)
         self._hold()
         # A daemon: the caller's iterator may keep it waiting for ever, and nothing interrupts that.
         name = f"imap-{next(_feeders)}"
-        feeder = threading.Thread(target=self._feed, args=(result, calls), name=name, daemon=True)
+        feeder = threading.Thread(
+            target=self._feed, args=(result, calls, most), name=name, daemon=True
+        )
         try:
             feeder.start()
         except BaseException:
@@ -223,15 +230,16 @@ class PoolBase:
             raise
         return result
 
-    def _feed(self, result: IMapIterator[Any], calls: Iterator[Call]) -> None:
+    def _feed(self, result: IMapIterator[Any], calls: Iterator[Call], most: int) -> None:
         part = 0
         try:
             while result.wait_for_room(part, _AHEAD_PER_WORKER * self.workers):
-                call = next(calls, None)
-                if call is None:
+                some = list(enumerate(islice(calls, most), part))
+                if some:
+                    self._submit(result, some)
+                part += len(some)
+                if len(some) < most:
                     break
-                self._submit(result, [(part, call)])
-                part += 1
         except BaseException as error:  # noqa: BLE001 - the caller's iterator, in our thread
             result.refuse(part, error)
             part += 1

@@ -57,11 +57,15 @@ class Crew:
     workers cannot start, the crew ends, since the next would do the same.
     """
 
-    def __init__(self, workers: int, method: str) -> None:
+    def __init__(
+        self, workers: int, method: str, first_call: bytes = b"", most_tasks: int = 0
+    ) -> None:
         self.state = State.OPEN
         self.broken: WorkerDiedError | None = None
         self.on_end: Callable[[BaseException], None] = lambda error: None
         self._method = method
+        self._first_call = first_call
+        self._most_tasks = most_tasks
         self._pid = os.getpid()
         self._lock = threading.RLock()  # the garbage collector may call `close` anywhere
         self._waiting: deque[Task] = deque()
@@ -235,6 +239,14 @@ class Crew:
         if message.kind == Kind.READY:
             worker.is_ready = True
             self._failed_starts = 0
+        elif message.kind == Kind.NOT_BEGUN:
+            _, error = _opened(message)
+            self.broken = WorkerDiedError(
+                f"the initializer failed in {worker.role}: {type(error).__name__}: {error}",
+                role=worker.role,
+                pid=worker.pid,
+            )
+            self.broken.__cause__ = error
         elif message.kind == Kind.ASK:
             self._tell_value(worker, message)
         elif message.kind == Kind.RELEASED:
@@ -289,7 +301,7 @@ class Crew:
     # -- workers come and go
 
     def _add_worker(self) -> None:
-        worker = Worker(next(self._indexes), self._method)
+        worker = Worker(next(self._indexes), self._method, self._first_call, self._most_tasks)
         with self._lock:
             self._workers.append(worker)
         self._listen(worker.results.fileno(), lambda: self._hear(worker))
@@ -317,6 +329,8 @@ class Crew:
         self._dismiss(worker)
         if lost is not None:
             self._settle(lost, None, worker.died(lost.call.words, item=lost.call.first))
+        if self.broken is not None:
+            return
         if not worker.is_ready and self._is_hopeless(worker):
             self.broken = worker.died("while it started; is the main program importable?")
             return

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from multiprocessing import reduction, spawn
 from multiprocessing.context import BaseContext
@@ -19,7 +19,7 @@ from typing import Any
 
 from engine.errors import WorkerDiedError
 from engine.machine._memory import new_file
-from engine.machine._native_threads import ONE_THREAD
+from engine.machine._native_threads import ONE_THREAD, without_opencv_threads
 from engine.machine._storage import storage
 from engine.machine._store import Version
 from engine.machine._wire import Line
@@ -72,7 +72,7 @@ def start_by_context(
         target=_begin, args=(plan, fds, disown), name=f"worker {plan.index}", daemon=True
     )
     try:
-        with _without_ctrl_c():
+        with _without_ctrl_c(), without_opencv_threads() if disown else nullcontext():
             process.start()
     except OSError as error:
         raise _not_started(plan, error) from error

@@ -37,6 +37,7 @@ class Kind(IntEnum):
     VALUE = 10
     MISSING = 11
     ERROR = 12
+    NOT_BEGUN = 13
 
 
 _KINDS = {int(kind): kind for kind in Kind}

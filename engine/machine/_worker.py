@@ -16,6 +16,7 @@ from engine.machine._packing import Parcel
 from engine.machine._publishing import Publication
 from engine.machine._starting import start_by_context, start_new_interpreter
 from engine.machine._stderr import ErrorOutput
+from engine.machine._storage import storage
 from engine.machine._wire import Kind, Line
 from engine.machine._worker_loop import Plan
 from engine.machine.results import Job
@@ -75,7 +76,7 @@ class Worker:
     is_ready : whether it has said that it works.
     """
 
-    def __init__(self, index: int, method: str) -> None:
+    def __init__(self, index: int, method: str, first_call: bytes, most_tasks: int) -> None:
         self.index = index
         self.role = f"pool worker {index}"
         self.in_flight: dict[int, Task] = {}
@@ -94,7 +95,17 @@ class Worker:
             try:
                 os.ftruncate(board_fd, BOARD_BYTES)
                 self._board = view_of(board_fd, BOARD_BYTES)
-                self._process = self._start(method, their_results.fileno(), board_fd)
+                plan = Plan(
+                    index,
+                    self.inbox.fileno(),
+                    their_results.fileno(),
+                    board_fd,
+                    os.getpid(),
+                    first_call,
+                    most_tasks,
+                    storage.store.epoch,
+                )
+                self._process = self._start(method, plan)
             except BaseException:
                 self._close_lines()
                 raise
@@ -229,8 +240,7 @@ class Worker:
                 os.close(fd)
         self.stderr.close()
 
-    def _start(self, method: str, results_fd: int, board_fd: int) -> ProcessHandle:
-        plan = Plan(self.index, self.inbox.fileno(), results_fd, board_fd, os.getpid())
+    def _start(self, method: str, plan: Plan) -> ProcessHandle:
         if method == "spawn":
             return InterpreterProcess(start_new_interpreter(plan, self.stderr.theirs))
         context = multiprocessing.get_context(method)

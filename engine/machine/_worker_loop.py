@@ -38,6 +38,9 @@ class Plan:
     tasks_fd, results_fd : its two lines.
     board_fd : a file of eight bytes, in which it notes the number of the task it has begun.
     parent_pid : whose end is its own end.
+    first_call : pickle of a function and its arguments, called before the first task; may be empty.
+    most_tasks : after so many the worker leaves, and another takes its place; 0 is no limit.
+    epoch : of the parent's storage, for the first call.
     """
 
     index: int
@@ -45,6 +48,9 @@ class Plan:
     results_fd: int
     board_fd: int
     parent_pid: int
+    first_call: bytes = b""
+    most_tasks: int = 0
+    epoch: int = 0
 
 
 def settle(plan: Plan) -> None:
@@ -81,8 +87,15 @@ def serve(
     board = view_of(plan.board_fd, BOARD_BYTES, is_writable=True)
     os.close(plan.board_fd)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        failure = _first_call(plan, parent)
+        if failure is not None:
+            _send(results, Kind.NOT_BEGUN, plan.index, failure)
+            return
         results.send(Kind.READY, plan.index, may_wait=True)
-        while (message := tasks.receive(may_wait=True)) is not None:
+        done = 0
+        while (done < plan.most_tasks or not plan.most_tasks) and (
+            message := tasks.receive(may_wait=True)
+        ) is not None:
             if message.kind == Kind.DROP:
                 parent.drop(message.number)
                 continue
@@ -91,6 +104,21 @@ def serve(
             _run(message, results)
             del message
             parent.let_go()
+            done += 1
+
+
+def _first_call(plan: Plan, parent: FetchedStorage) -> Parcel | None:
+    """Make the first call, if there is one; return its failure."""
+    if not plan.first_call:
+        return None
+    parent.epoch = plan.epoch
+    try:
+        function, args = pickle.loads(plan.first_call)  # noqa: S301 - our parent wrote it
+        function(*args)
+    except Exception as error:  # noqa: BLE001 - the user's code
+        return _packed_error(error)
+    parent.let_go()
+    return None
 
 
 def _run(message: Message, results: Line) -> None:

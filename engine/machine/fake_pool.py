@@ -76,7 +76,7 @@ class FakePool(PoolBase):
     ) -> IMapIterator[Any]:
         return super()._imap(func, iter(iterable), chunksize, is_ordered=is_ordered)
 
-    def _stream(self, calls: Iterator[Call], *, is_ordered: bool) -> IMapIterator[Any]:
+    def _stream(self, calls: Iterator[Call], most: int, *, is_ordered: bool) -> IMapIterator[Any]:
         result: _LazyIterator[Any] = _LazyIterator(self, calls)
         self._lazy = [stream for stream in self._lazy if not stream.is_over]
         self._lazy.append(result)

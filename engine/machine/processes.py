@@ -4,7 +4,7 @@ import multiprocessing.pool
 import os
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from multiprocessing import process
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from engine.errors import BusyError, InvalidArgumentError, WrongStateError
 from engine.lanes.exit_guard import close_at_exit
 from engine.machine._base import PoolBase, closed
+from engine.machine._by_value import dumps_by_value
 from engine.machine._calls import Call
 from engine.machine._crew import Crew, State
 from engine.machine._storage import storage
@@ -40,6 +41,11 @@ class ProcessPool(PoolBase, multiprocessing.pool.Pool):  # type: ignore[misc] # 
     Parameters
     ----------
     processes : how many; None is as many as CPUs.
+    initializer, initargs : a function that each worker calls before its first task, and its
+        arguments. When it raises, the pool ends: every call raises `WorkerDiedError`, its cause
+        the exception.
+    maxtasksperchild : after so many tasks (of `map`: chunks) a worker leaves and another takes its
+        place; None is never. Stored objects are up to date without this.
     start_method : "spawn", "forkserver" or "fork"; None is what `multiprocessing` was set to by
         ``set_start_method``, else "spawn".
 
@@ -48,7 +54,15 @@ class ProcessPool(PoolBase, multiprocessing.pool.Pool):  # type: ignore[misc] # 
     WorkerDiedError : a worker could not be started.
     """
 
-    def __init__(self, processes: int | None = None, *, start_method: str | None = None) -> None:
+    def __init__(
+        self,
+        processes: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+        maxtasksperchild: int | None = None,
+        *,
+        start_method: str | None = None,
+    ) -> None:
         PoolBase.__init__(self)
         check_may_start()
         self.workers = cpu_count() if processes is None else processes
@@ -58,8 +72,13 @@ class ProcessPool(PoolBase, multiprocessing.pool.Pool):  # type: ignore[misc] # 
         if method not in multiprocessing.get_all_start_methods():
             known = ", ".join(multiprocessing.get_all_start_methods())
             raise InvalidArgumentError(f"start method {method!r} is not one of {known}")
+        if maxtasksperchild is not None and maxtasksperchild < 1:
+            raise InvalidArgumentError(
+                f"maxtasksperchild must be 1 or more, not {maxtasksperchild}"
+            )
         self.start_method = method
-        self._crew = Crew(self.workers, method)
+        first_call = _packed_initializer(initializer, tuple(initargs)) if initializer else b""
+        self._crew = Crew(self.workers, method, first_call, maxtasksperchild or 0)
         self._crew.on_end = partial(_cut_streams, weakref.ref(self))
         weakref.finalize(self, self._crew.close).atexit = False
         close_at_exit(self._crew)
@@ -137,6 +156,24 @@ def _cut_streams(pool: "weakref.ref[ProcessPool]", error: BaseException) -> None
     living = pool()
     if living is not None:
         living._cut_streams(error)  # noqa: SLF001 - our own
+
+
+def _packed_initializer(initializer: Callable[..., object], initargs: tuple[Any, ...]) -> bytes:
+    """Pickle the first call, by names where possible.
+
+    Raises
+    ------
+    InvalidArgumentError : it is nothing to call, or cannot be pickled.
+    """
+    if not callable(initializer):
+        raise InvalidArgumentError(f"initializer must be a function, not {initializer!r}")
+    try:
+        return dumps_by_value((initializer, initargs), None)
+    except Exception as error:
+        raise InvalidArgumentError(
+            f"initializer or initargs cannot be sent to workers: {error}; "
+            "make in the function what cannot be pickled"
+        ) from error
 
 
 def check_may_start() -> None:

@@ -3,6 +3,7 @@
 from engine.runner.base_runner import BaseRunner
 from engine.runner.cfg_node import CfgNode
 from engine.runner.errors import ItemError, WorkerTracebackError
+from engine.runner.ray_executor import RayExecutor
 from engine.runner.result_stream import ResultStream
 from engine.runner.runners import OrderedRunner, UnorderedRunner
 from engine.runner.statistics import RunnerStatistics
@@ -12,6 +13,7 @@ __all__ = (
     "CfgNode",
     "ItemError",
     "OrderedRunner",
+    "RayExecutor",
     "ResultStream",
     "RunnerStatistics",
     "UnorderedRunner",

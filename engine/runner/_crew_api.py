@@ -2,12 +2,31 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from engine.runner._cfg_copies import CfgCopies
 from engine.runner._codec import Entry
 from engine.runner._failures import FailureParts
+from engine.runner._worker import Hooks
 
-__all__ = ("Arrived", "Crew", "Dropped", "Event", "Guard", "Lost", "NotBegun", "Parcel")
+__all__ = ("Arrived", "Crew", "CrewPlan", "Dropped", "Event", "Guard", "Lost", "NotBegun", "Parcel")
+
+
+class CrewPlan(NamedTuple):
+    """What a crew is made from.
+
+    Attributes
+    ----------
+    hooks : the runner's class.
+    devices : one worker for each.
+    cfg : the configuration; the crew closes it.
+    start_method : "fork", "spawn", "forkserver"; None as the program has set it, else fork.
+    """
+
+    hooks: type[Hooks]
+    devices: Sequence[Any]
+    cfg: CfgCopies
+    start_method: str | None
 
 
 @dataclass(slots=True)
@@ -75,7 +94,10 @@ class Lost:
     error : what to raise.
     culprit : the item it had in hand, None when it had none.
     rest : all unfinished items of the current call that were with it, the culprit included.
-    has_begun : whether its first hook had returned.
+    has_begun : whether its first hook had returned, or its machine was lost, so that the hook is
+        not to blame.
+    is_movable : whether its items are done by others even under ``on_error="raise"``: on a cluster,
+        where machines come and go. Each item is tried again as often as ``retries`` says.
     """
 
     worker: int
@@ -83,6 +105,7 @@ class Lost:
     culprit: int | None
     rest: list[tuple[int, Entry]]
     has_begun: bool
+    is_movable: bool = False
 
 
 Event = Arrived | Dropped | NotBegun | Lost
@@ -108,6 +131,10 @@ class Crew(Protocol):
     """  # noqa: D205
 
     size: int
+    parcel_s: float
+    """About how much work pays for the way of a parcel there and back."""
+    parcel_bytes: int
+    """How many bytes fit into a parcel, beside the big buffers that travel apart."""
     is_closing: bool
     guard: Guard
     """Held by whoever talks to the workers; nobody holds it in the user's code."""

@@ -1,17 +1,21 @@
 """Where workers are: the one place that knows the executors by name."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine.errors import InvalidArgumentError
 from engine.runner._cfg_copies import CfgCopies
-from engine.runner._crew_api import Crew
-from engine.runner._local_crew import CrewPlan, LocalCrew
+from engine.runner._crew_api import Crew, CrewPlan
+from engine.runner._local_crew import LocalCrew
+from engine.runner.ray_executor import RayExecutor
 
 __all__ = ("Executor", "open_crew")
 
 Executor = Callable[[CrewPlan], Crew]
 """Makes a crew from a plan. A crew of another kind only has to do what `Crew` says."""
+
+_ADDRESS = re.compile(r"(ray://)?[^\s/:]+:\d+")
 
 
 def open_crew(
@@ -30,8 +34,13 @@ def open_crew(
     plan = CrewPlan(hooks, devices, cfg, start_method)
     if executor is None or executor == "processes":
         return LocalCrew(plan)
+    if executor == "ray":
+        return RayExecutor()(plan)
+    if isinstance(executor, str) and _ADDRESS.fullmatch(executor):
+        return RayExecutor(executor)(plan)
     if callable(executor):
         return executor(plan)
     raise InvalidArgumentError(
-        f"executor {executor!r} is not known; leave it out, or say 'processes'"
+        f"executor {executor!r} is not known; leave it out, or say 'processes', 'ray', "
+        "'ray://HOST:PORT' or 'HOST:PORT'"
     )

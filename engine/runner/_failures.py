@@ -2,7 +2,8 @@
 
 import pickle
 import traceback
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from engine.errors import EngineError, RemoteError
 from engine.runner.errors import ItemError, WorkerTracebackError
@@ -21,17 +22,20 @@ class _Failure(NamedTuple):
     story: str
 
 
-def describe(error: BaseException, stage: str) -> FailureParts:
+def describe(
+    error: BaseException, stage: str, dumps: Callable[[Any], bytes] = pickle.dumps
+) -> FailureParts:
     """Return an exception as plain values; a list, so that it is no other kind of entry.
 
     Parameters
     ----------
     stage : which step failed: the name of a hook, or "input" or "result".
+    dumps : pickles the exception.
     """
     story = "".join(traceback.format_exception(error))
     return [
         stage,
-        _pickled(error),
+        _pickled(error, dumps),
         type(error).__name__,
         _safe_text(error)[-_MOST_BYTES:],
         story[-_MOST_BYTES:],
@@ -72,12 +76,12 @@ def _exception(failure: _Failure, place: str, **details: str | int) -> BaseExcep
     return RemoteError(f"{failure.stage} failed for {place}: {said}", **details)
 
 
-def _pickled(error: BaseException) -> bytes | None:
+def _pickled(error: BaseException, dumps: Callable[[Any], bytes]) -> bytes | None:
     """Return the pickle of an exception, None when it cannot be rebuilt from it."""
     if isinstance(error, EngineError) and error.__cause__ is None:
         return pickle.dumps(error)
     try:
-        data = pickle.dumps(error)
+        data = dumps(error)
         is_same = type(pickle.loads(data)) is type(error)  # noqa: S301 - just made
     except Exception:  # noqa: BLE001 - the user's class
         return None

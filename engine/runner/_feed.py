@@ -17,8 +17,6 @@ from engine.runner.statistics import Tally
 
 __all__ = ("Feed",)
 
-_PARCEL_BYTES = 32 * 1024
-
 
 class Feed:
     """The input of a call, read no further ahead of the consumer than allowed.
@@ -147,7 +145,7 @@ class Feed:
         if PLAIN.issuperset(map(type, entries)):
             return entries
         inline = list(itertools.accumulate(map(inline_bytes, entries)))
-        fitting = max(1, bisect_right(inline, _PARCEL_BYTES))
+        fitting = max(1, bisect_right(inline, self._crew.parcel_bytes))
         box.extendleft(reversed(entries[fitting:]))
         return entries[:fitting]
 

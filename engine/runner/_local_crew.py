@@ -7,39 +7,23 @@ import select
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from engine.errors import InvalidArgumentError, WorkerDiedError
 from engine.process import Deadline, PeerGoneError, WakePipe
 from engine.runner._arena import Arena, Span
-from engine.runner._cfg_copies import CfgCopies
 from engine.runner._codec import Entry, encode, span_of
-from engine.runner._crew_api import Event, Guard, Lost, NotBegun, Parcel
+from engine.runner._crew_api import CrewPlan, Event, Guard, Lost, NotBegun, Parcel
 from engine.runner._failures import rebuild
 from engine.runner._link import Link
 from engine.runner._wire import Board, Kind, Stage
-from engine.runner._worker import Hooks
 
-__all__ = ("CrewPlan", "LocalCrew")
+__all__ = ("LocalCrew",)
 
 log = logging.getLogger(__name__)
 
-
-class CrewPlan(NamedTuple):
-    """What a crew is made from.
-
-    Attributes
-    ----------
-    hooks : the runner's class.
-    devices : one worker for each.
-    cfg : the configuration; the crew closes it.
-    start_method : "fork", "spawn", "forkserver"; None as the program has set it, else fork.
-    """
-
-    hooks: type[Hooks]
-    devices: Sequence[Any]
-    cfg: CfgCopies
-    start_method: str | None
+_PARCEL_S = 0.001
+_PARCEL_BYTES = 32 * 1024
 
 
 class LocalCrew:
@@ -56,6 +40,8 @@ class LocalCrew:
 
     def __init__(self, plan: CrewPlan) -> None:
         self.size = len(plan.devices)
+        self.parcel_s = _PARCEL_S
+        self.parcel_bytes = _PARCEL_BYTES
         self.guard: Guard = threading.RLock()
         self.is_closing = False
         self._plan = plan

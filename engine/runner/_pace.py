@@ -4,7 +4,6 @@ __all__ = ("MAX_PARCEL_ITEMS", "Pace", "parcels_ahead")
 
 MAX_PARCEL_ITEMS = 512
 _PARCEL_S = 0.001
-"""A parcel holds about this much work: enough to forget its cost, little enough to share out."""
 _PARCEL_BYTES = 2_000_000
 _SLOW_ITEM_S = 0.02
 _PATIENCE_S = 0.002
@@ -24,10 +23,17 @@ class Pace:
 
     It begins with single items, doubles while they prove quick and small, and falls back at once
     when they do not.
+
+    Parameters
+    ----------
+    max_items : most items of a parcel.
+    parcel_s : a parcel holds about this much work: enough to forget its cost, little enough to
+        share out.
     """
 
-    def __init__(self, *, max_items: int = MAX_PARCEL_ITEMS) -> None:
+    def __init__(self, *, max_items: int = MAX_PARCEL_ITEMS, parcel_s: float = _PARCEL_S) -> None:
         self.items = 1
+        self._parcel_s = parcel_s
         self._max_items = max_items
         self._item_s = 0.0
         self._item_bytes = 0.0
@@ -45,7 +51,7 @@ class Pace:
         self._item_s = _blend(self._item_s, seconds / items)
         self._item_bytes = _blend(self._item_bytes, size_bytes / items)
         fitting = min(
-            _PARCEL_S / max(self._item_s, 1e-9),
+            self._parcel_s / max(self._item_s, 1e-9),
             _PARCEL_BYTES / max(self._item_bytes, 1.0),
             self._max_items,
         )

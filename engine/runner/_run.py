@@ -48,7 +48,7 @@ class Run:
         self._options = options
         self._sink = sink
         self._tally = tally
-        self._pace = Pace()
+        self._pace = Pace(parcel_s=crew.parcel_s)
         self._window: Arrivals[Entry] = ReorderWindow() if ordered else Arrivals()
         self._origin: dict[int, Arrived] = {}
         self._feed = Feed(crew, tally, parcels_ahead(crew.size, options.queue_scale))
@@ -309,16 +309,22 @@ class Run:
         self._tally.count(workers_lost=1)
         self._again.extend(lost.rest)
         item, on_error = lost.culprit, self._options.on_error
-        if item is not None:
+        is_moved = lost.is_movable and (
+            lost.has_begun if item is None else on_error != "retry" and self._may_try(item)
+        )
+        if is_moved:
+            may_go_on = True
+        elif item is not None:
             may_go_on = on_error == "skip" or (on_error == "retry" and self._may_try(item))
         else:
             self._idle_losses += 1
-            is_harmless = lost.has_begun or on_error != "raise"
-            may_go_on = is_harmless and self._idle_losses <= _MAX_IDLE_LOSSES
+            is_harmless = lost.has_begun or lost.is_movable or on_error != "raise"
+            most = _MAX_IDLE_LOSSES + (self._crew.size if lost.is_movable else 0)
+            may_go_on = is_harmless and self._idle_losses <= most
         if not may_go_on:
             raise lost.error
         log.warning("%s; another takes its place", lost.error)
-        if item is not None and on_error == "skip":
+        if item is not None and on_error == "skip" and not is_moved:
             self._skip(item, lost.error)
         self._crew.replace(lost.worker)
 

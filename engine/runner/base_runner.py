@@ -45,13 +45,15 @@ class BaseRunner:
         private copy that lives until `close`, the consumer a fresh one in every call.
     queue_scale : how far the input may run ahead of the consumer: that many parcels per worker,
         at least one. A parcel is one item, or several while items prove to be tiny and quick.
-    executor : where the workers are: None or "processes" for this machine.
+    executor : where the workers are: None or "processes" for this machine; "ray", "host:port" or
+        "ray://host:port" for a Ray cluster, or a `RayExecutor` with more to choose.
     start_method : "fork", "spawn" or "forkserver"; None as set by
         ``multiprocessing.set_start_method``, else fork where the system has it.
     timeout : seconds a call may take; for `imap`, seconds each result may take.
     on_error : what happens when `producer_work` fails for an item or its worker dies. "raise" ends
         the call with the exception; "skip" leaves the item out; "retry" does it again, up to
-        `retries` times, then raises.
+        `retries` times, then raises. On a cluster the items of a lost worker are done by others
+        whatever is said here, each up to `retries` times.
     progress : True for a bar on the terminal, or a callable that gets how many items are done and
         how many there are (None when unknown), a few times a second.
     close_timeout : seconds that workers may take to leave, `producer_end` included, before they
@@ -59,8 +61,10 @@ class BaseRunner:
 
     Raises
     ------
-    InvalidArgumentError : an argument makes no sense, or the class cannot be sent to workers.
+    InvalidArgumentError : an argument makes no sense, the class cannot be sent to workers, or Ray
+        is wanted and not installed.
     WorkerDiedError : the system allows no more processes.
+    BrokenError : the cluster cannot be joined.
     """
 
     _is_ordered: ClassVar[bool] = False
@@ -87,7 +91,7 @@ class BaseRunner:
         self._start_method = start_method
         self._close_timeout = close_timeout
         self._calls = itertools.count(1)
-        self._entry = threading.Lock()
+        self._entry = threading.RLock()  # a signal handler may call the runner, too
         self._is_stale = False
         self._run: Run | None = None
         self._tally = Tally()
@@ -249,10 +253,13 @@ class BaseRunner:
     # -- how
 
     def _open_crew(self) -> Crew:
-        if self._is_stale and self._crews:
-            _close_quietly(self._crews, 0.0)
-            self.activate()
-        self._is_stale = False
+        with self._entry:
+            if self._is_stale:
+                self._check_idle()  # it is stale, too, while another thread begins a call
+                if self._crews:
+                    _close_quietly(self._crews, 0.0)
+                    self.activate()
+                self._is_stale = False
         try:
             return self._crews[0]
         except IndexError:
@@ -267,11 +274,7 @@ class BaseRunner:
         BusyError : another one is under way.
         """
         with self._entry:
-            if self._run is not None and not self._run.is_over.is_set():
-                raise BusyError(
-                    "the runner is at another call or stream; wait for its end, "
-                    "or make another runner"
-                )
+            self._check_idle()
             self._run = run
         try:
             self._begin(run)
@@ -279,6 +282,12 @@ class BaseRunner:
         except BaseException as error:
             run.leave(error, _LEAVE_S)
             raise
+
+    def _check_idle(self) -> None:
+        if self._run is not None and not self._run.is_over.is_set():
+            raise BusyError(
+                "the runner is at another call or stream; wait for its end, or make another runner"
+            )
 
     def _begin(self, run: Run) -> None:
         self._is_stale = True  # what is interrupted here leaves workers nobody can rely on

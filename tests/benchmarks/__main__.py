@@ -14,10 +14,12 @@ MAIN = ("pipeline", "window", "startup")
 BENCHMARKS = (
     *MAIN,
     "accelerator",
+    "batch",
     "handle",
     "parallel_buffer",
     "parallel_machine",
     "parallel_runner",
+    "parallel_soak",
 )
 
 

@@ -23,11 +23,14 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from app.tuning import Limit, TunePlan, TuneResult, tune
+from app.tuning.material import make_material
 from engine import AsyncAccl, Dfp, MultiStreamAsyncAccl, SchedulerOptions, SyncAccl
 from engine.manager import ManagerAddress, start_manager, stop_manager
 from tests.benchmarks.rows import Row, bounded
 from tests.support.manager_rig import identity_program
 from tests.support.mobilenet import mobilenet_program
+from tests.support.network_rig import network_rig
 
 SECONDS = 1.5
 WARM_UP_S = 0.4
@@ -35,6 +38,7 @@ TURNS = 3  # measurements in a round
 BLOCKS, BLOCK_FRAMES = 15, 20
 WEIGHTS_S = 10.0
 FRAMES = 1500
+NETWORK_FRAMES = 300
 PICTURE = (1, 3, 224, 224)  # float32: 602 kB
 STREAMS = 16
 CLIENTS = 4
@@ -49,8 +53,10 @@ def run(rounds: int) -> list[Row]:
             *single_stream(rounds, place),
             *saturated(rounds, place),
             *frame_cost(rounds, place),
+            *network_cost(rounds),
             *four_clients(rounds, place),
             *weights(place),
+            *tuned(rounds),
         ]
 
 
@@ -259,6 +265,22 @@ def frame_cost(rounds: int, place: dict[str, Any]) -> list[Row]:
     return rows
 
 
+def network_cost(rounds: int) -> list[Row]:
+    """Measure the same on the way over encrypted TCP, which has no bound of its own."""
+    dfp = Dfp(identity_program(PICTURE))
+    frame = picture_for(dfp)
+    with network_rig() as away:
+        away.start("onnxruntime-cpu")
+        with SyncAccl(dfp, **away.place) as accl:
+            found = [times_us(lambda: accl.run(frame), NETWORK_FRAMES) for _ in range(rounds)]
+    median = statistics.median(statistics.median(times) for times in found)
+    p99 = statistics.median(float(np.percentile(times, 99)) for times in found)
+    return [
+        Row("identity, 600 kB, encrypted loopback TCP: a frame", f"{median:.0f} us"),
+        Row("identity, 600 kB, encrypted loopback TCP: p99", f"{p99:.0f} us"),
+    ]
+
+
 def times_us(step: Callable[[], object], count: int = FRAMES) -> list[float]:
     for _ in range(count // 10):
         step()
@@ -295,6 +317,51 @@ def weights(place: dict[str, Any]) -> list[Row]:
             verdict="ok" if 65 <= share <= 75 else "MISSED",
         )
     ]
+
+
+# -- the best setting
+
+
+def tuned(rounds: int) -> list[Row]:
+    """Compare what `penstock tune` chose with float32 onnxruntime: one thread each, all cores."""
+    dfp = Dfp(program())
+    frames = np.random.default_rng(3).random((16, *PICTURE)).astype(np.float32)
+    material, limits = make_material(dfp, [frames]), (Limit("cosine", 0.99),)
+    (one, single), (every, best) = (
+        tune(dfp, material, TunePlan(limits, cores=cores)) for cores in (1, 0)
+    )
+    session, frame = bare_session(dfp), picture_for(dfp)
+    name = session.get_inputs()[0].name
+    cores = len(os.sched_getaffinity(0))
+    with SyncAccl(single, **LOCAL) as accl:
+        alone, bare = side_by_side(
+            rounds,
+            lambda: median_rate(lambda: accl.run(frame)),
+            lambda: median_rate(lambda: session.run(None, {name: frame})),
+        )
+    all_cores, bare_cores = side_by_side(
+        rounds,
+        lambda: one_stream_rate(best, frame, LOCAL),
+        lambda: bare_threads(dfp, frame, cores),
+    )
+    return [
+        ratio_row("tuned, frame by frame, 1 thread", alone, bare, 1.8),
+        numbers_row(one),
+        ratio_row("tuned, AsyncAccl, all cores", all_cores, bare_cores, 1.8),
+        numbers_row(every),
+    ]
+
+
+def numbers_row(result: TuneResult) -> Row:
+    """Tell what was chosen, and how far its numbers are from float32 onnxruntime's."""
+    setting, found = result.best.setting, result.best.figures
+    return Row(
+        f"  {setting.plugin}, {setting.numbers}, {setting.lanes} x {setting.threads}",
+        f"cosine {found.cosine:.5f}",
+        f"top-1 {found.top1:.0%}",
+        f"{found.max_difference:.2g}",
+        "difference",
+    )
 
 
 def client_rates(weights: list[float], seconds: float, place: dict[str, Any]) -> list[float]:

@@ -27,12 +27,14 @@ from engine.errors import (
 from tests.support.buffer_users import (
     Counting,
     Filling,
+    LargeMessages,
     Trouble,
     TroubledCommander,
     TroubledProducer,
     buffer,
     indices,
 )
+from tests.support.child_processes import child_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 DEATHS = {
@@ -126,7 +128,7 @@ def test_a_worker_that_waits_for_the_consumer_may_be_killed(
 ) -> None:
     with buffer(deterministic=deterministic) as iterator:
         indices(iterator, 30)
-        os.kill(sorted(p.pid for p in psutil.Process().children())[victim], signal.SIGKILL)
+        os.kill(sorted(p.pid for p in child_processes())[victim], signal.SIGKILL)
         _, error = take_all(iterator)
         assert error.details["signal"] == "SIGKILL"
         assert "memory runs out" in error.message
@@ -135,7 +137,7 @@ def test_a_worker_that_waits_for_the_consumer_may_be_killed(
 def test_all_workers_may_be_killed_at_once() -> None:
     with buffer() as iterator:
         indices(iterator, 3)
-        for child in psutil.Process().children():
+        for child in child_processes():
             child.kill()
         assert isinstance(take_all(iterator)[1], WorkerDiedError)
 
@@ -195,7 +197,7 @@ def test_workers_that_hang_are_stopped_within_a_second(role: str, stage: str, ki
         begin = time.monotonic()
         iterator.stop()
         assert time.monotonic() - begin < 1.5
-        assert psutil.Process().children() == []
+        assert child_processes() == []
 
 
 def test_stop_wakes_a_next_that_waits_in_another_thread() -> None:
@@ -252,18 +254,13 @@ def test_stop_with_large_unread_messages_is_quick() -> None:
         assert time.monotonic() - begin < 1.5
 
 
-class LargeMessages(Counting):
-    def create_message(self) -> Any:
-        return {**super().create_message(), "blob": bytes(1_000_000)}
-
-
 def test_an_iterator_nobody_refers_to_stops_by_itself() -> None:
     with buffer() as iterator:
         indices(iterator, 3)
     manager = buffer()
     iterator = manager.__enter__()
     indices(iterator, 3)
-    children = psutil.Process().children()
+    children = child_processes()
     manager.gen = None  # type: ignore[attr-defined]
     del iterator, manager
     gc.collect()
@@ -311,13 +308,14 @@ def test_interrupted_calls_lose_nothing_and_repeat_nothing(deterministic: bool, 
 SCRIPT = """
 import os, signal, sys, threading
 from engine.errors import EngineError
-from tests.support.buffer_users import Counting, Filling, Trouble, TroubledProducer, buffer, indices
+from tests.support.buffer_users import (
+    Counting, Filling, LargeMessages, Trouble, TroubledProducer, buffer, indices)
 from engine.buffer import buffer_iterator_factory
 import psutil
 
-def start(**more):
+def start(commander=None, **more):
     return buffer_iterator_factory(
-        cpus=2, buffer_shapes=((4, 3),), commander=Counting(), producer=Filling(),
+        cpus=2, buffer_shapes=((4, 3),), commander=commander or Counting(), producer=Filling(),
         context=sys.argv[1], deterministic=True, **more)
 
 def tell():
@@ -415,6 +413,20 @@ def test_a_program_that_ends_leaves_nothing(context: str, end: str) -> None:
     assert is_gone(workers)
 
 
+@pytest.mark.parametrize("context", ["fork", "spawn"])
+@pytest.mark.slow
+def test_a_program_ends_though_large_messages_were_never_read(context: str) -> None:
+    """The original stays: it joins a thread that writes to a process which was ended."""
+    process = run_script(
+        "iterator = start(LargeMessages())\nnext(iterator)\ntell()\niterator.stop()",
+        context,
+    )
+    workers = workers_of(process)
+    _, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (0, "")
+    assert is_gone(workers)
+
+
 @pytest.mark.slow
 def test_a_missing_main_guard_is_said_in_so_many_words(tmp_path: Path) -> None:
     code = (
@@ -493,7 +505,7 @@ def test_an_idle_buffer_uses_no_processor_time(
     with buffer(copy=copy) as iterator:
         indices(iterator, 3)
         poll_for(lambda: iterator.statistics.commanded >= 60, 5.0)
-        workers = psutil.Process().children()
+        workers = child_processes()
         before = cpu_s(workers)
         threading.Event().wait(0.5)
         assert cpu_s(workers) - before <= 0.02

@@ -304,3 +304,25 @@ def test_a_program_that_forgets_its_pool_ends_at_once_and_quietly(
     _, errors = parent.communicate(timeout=10)
     assert (parent.returncode, errors) == (0, "")
     assert all_gone(pids)
+
+
+# -- nothing is burnt
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_an_idle_pool_and_a_waiting_caller_use_no_processor_time(method: str) -> None:
+    with ProcessPool(2, start_method=method) as pool:
+        pool.map(calls.pid, range(4))
+        everybody = [psutil.Process(), *map(psutil.Process, pool.pids)]
+        before = used_s(everybody)
+        threading.Event().wait(1.0)
+        assert used_s(everybody) - before < 0.06  # a clock of hundredths for each of the three
+        waiting = pool.apply_async(time.sleep, (0.5,))
+        before = used_s(everybody)
+        waiting.get(10)
+        assert used_s(everybody) - before < 0.1
+    pool.join()
+
+
+def used_s(processes: list[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes)

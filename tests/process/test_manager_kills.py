@@ -68,7 +68,7 @@ def test_a_killed_client_frees_all_it_held_and_others_go_on(
 def test_the_last_client_s_death_frees_the_device_for_local_mode(
     managed: Rig, poll_for: Poll
 ) -> None:
-    managed.start()
+    managed.start("onnxruntime-cpu")
     client = managed.client("accl = SyncAccl(dfp, **place); say(done=1); forever()")
     heard(client)
     with pytest.raises(EngineError, match="device 0 is in use by the device manager"):
@@ -252,7 +252,7 @@ def test_many_clients_that_start_at_once_start_one_manager(managed: Rig) -> None
     clients = [
         managed.client(
             "accl = SyncAccl(dfp, **place)\n"
-            "pid = accl._program._backend._program._control.pid\n"
+            "pid = accl._program._backend._programs[0]._control.pid\n"
             "say(pid=pid, y=float(accl.run(frame(3))[0, 0]))"
         )
         for _ in range(6)

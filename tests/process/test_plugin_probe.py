@@ -131,6 +131,8 @@ def test_each_kind_of_crash_is_said_in_words_and_harms_no_other_plugin(
     assert states["onnxruntime-cpu"].availability is PluginAvailability.AVAILABLE
     with pytest.raises(PluginUnavailableError, match="illegal instruction"):
         registry.choose("IllegalInstruction")
+    assert [device.plugin for device in registry.devices()][:2] == ["Good", "onnxruntime-cpu"]
+    registry.set_enabled("Good", False)
     assert registry.choose().key == "onnxruntime-cpu"
     # What a hanging probe had started is gone with it.
     pid = int((crashing_plugins / "pid").read_text())

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 
 from engine.errors import ClosedError, EngineError, WorkerDiedError
 from engine.process import is_same_process, start_time_of
 from engine.runner import OrderedRunner
+from tests.support.child_processes import child_processes
 from tests.support.runners import (
     Collecting,
     Echo,
@@ -55,7 +55,7 @@ def start() -> Iterator[Start]:
 
 
 def worker_pids() -> list[int]:
-    return [process.pid for process in psutil.Process().children()]
+    return [process.pid for process in child_processes()]
 
 
 # -- workers that die
@@ -155,7 +155,7 @@ def test_an_idle_worker_that_was_killed_is_replaced(start: Start, poll_for: Any)
     runner([1, 2])
     for pid in worker_pids():
         os.kill(pid, signal.SIGKILL)
-    poll_for(lambda: all(p.status() == "zombie" for p in psutil.Process().children()))
+    poll_for(lambda: all(p.status() == "zombie" for p in child_processes()))
     assert runner([1, 2]) == [10, 20]
 
 

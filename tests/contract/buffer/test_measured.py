@@ -38,6 +38,7 @@ from tests.support.buffer_users import (
     buffer,
     indices,
 )
+from tests.support.child_processes import child_processes
 
 # -- the low level
 
@@ -111,7 +112,7 @@ def test_without_a_context_the_platforms_default_is_used() -> None:
 def test_wrong_arguments_are_refused_with_a_sentence(arguments: Any, text: str) -> None:
     with pytest.raises(InvalidArgumentError, match=text), buffer(**arguments):
         pass
-    assert psutil.Process().children() == []
+    assert child_processes() == []
 
 
 def test_more_memory_than_there_is_is_refused_with_a_sentence() -> None:
@@ -142,7 +143,7 @@ def test_the_iterators_class_and_its_arguments_are_the_callers() -> None:
 def test_an_iterator_that_cannot_be_made_leaves_nothing_running() -> None:
     with pytest.raises(TypeError), buffer(nonsense=1):
         pass
-    assert psutil.Process().children() == []
+    assert child_processes() == []
 
 
 # -- data
@@ -300,7 +301,7 @@ def test_a_run_ends_after_the_data_of_all_messages(length: int, deterministic: b
         assert sorted(int(data[0, 0]) for (data,) in iterator) == list(range(length))
         with pytest.raises(StopIteration):
             next(iterator)
-        assert psutil.Process().children() == []
+        assert child_processes() == []
 
 
 class NotingBuilds(Producer):

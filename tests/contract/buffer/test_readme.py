@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 
 from engine.buffer import BufferIterator, Commander, Producer
 from tests.support.buffer_users import Counting, Filling, buffer, indices
+from tests.support.child_processes import child_processes
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -192,7 +192,7 @@ def test_arrays_are_made_in_parallel_by_as_many_processes_as_cpus() -> None:
         made_by: set[int] = set()
         while len(made_by) < 3:
             made_by |= set(indices(iterator, 20))
-        assert len(psutil.Process().children()) == 4  # and the commander
+        assert len(child_processes()) == 4  # and the commander
         assert os.getpid() not in made_by
 
 
@@ -253,7 +253,7 @@ def test_stop_closes_all_processes_and_frees_the_memory() -> None:
     with buffer() as iterator:
         indices(iterator, 2)
         iterator.stop()
-        assert psutil.Process().children() == []
+        assert child_processes() == []
         assert "penstock-buffer" not in Path("/proc/self/maps").read_text(encoding="utf-8")
 
 

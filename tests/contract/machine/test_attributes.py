@@ -149,3 +149,14 @@ def test_forgetting_the_names_is_refused() -> None:
 def test_it_works_without_processes() -> None:
     holder = calls.Holder("big")
     assert FakePool().apply(calls.big_of, (holder,)) == "big"
+
+
+def test_an_instance_made_without_its_constructor_has_the_attribute_too() -> None:
+    before = stored()
+    bare = object.__new__(calls.Holder)
+    assert bare.big is None
+    bare.big = np.ones(3)
+    assert copy.copy(bare).big is bare.big
+    assert pickle.loads(pickle.dumps(bare)).big is bare.big
+    del bare
+    assert stored() == before

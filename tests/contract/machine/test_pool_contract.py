@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.errors import InvalidArgumentError, RemoteError, WorkerDiedError
@@ -287,6 +288,14 @@ def test_an_endless_input_is_taken_as_work_proceeds(make: Any) -> None:
         results.abandon()
 
 
+@pytest.mark.parametrize("make", REAL)
+def test_a_very_long_range_costs_no_memory_and_no_wait(make: Any) -> None:
+    with make() as pool:
+        results = pool.imap(calls.square, range(10**9), 100)
+        assert [next(results) for _ in range(500)] == [n * n for n in range(500)]
+        results.abandon()
+
+
 def test_two_calls_that_need_each_other_run_at_the_same_time(tmp_path: Path) -> None:
     a, b = str(tmp_path / "a"), str(tmp_path / "b")
     with ProcessPool(2, start_method="fork") as pool:
@@ -353,3 +362,18 @@ def test_native_libraries_use_one_thread_in_workers_only(workers: ProcessPool) -
     before = calls.blas_threads()
     assert workers.apply(calls.blas_threads) == ("1", 1)
     assert calls.blas_threads() == before
+
+
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
+def test_workers_begin_when_opencv_has_threads_of_its_own_here(start_method: str) -> None:
+    import cv2
+
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(4)
+    try:
+        cv2.resize(np.zeros((2000, 2000, 3), np.uint8), (1999, 1999))  # starts them
+        with ProcessPool(2, start_method=start_method) as pool:
+            assert pool.apply_async(calls.square, (3,)).get(20) == 9
+        assert cv2.getNumThreads() == 4
+    finally:
+        cv2.setNumThreads(before)

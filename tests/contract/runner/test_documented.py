@@ -180,8 +180,8 @@ def test_queue_scale_bounds_how_far_the_input_runs_ahead(
     assert 1 <= ahead <= most + 1  # the one just delivered made room for another
 
 
-def test_is_activate_says_whether_the_runner_is_alive(start: Start) -> None:
-    runner = start(Squares, 1)
+def test_is_activate_says_whether_the_runner_is_alive(start_anywhere: Start) -> None:
+    runner = start_anywhere(Squares, 1)
     assert runner.is_activate is True
     runner.close()
     assert runner.is_activate is False
@@ -205,9 +205,9 @@ def test_the_workers_first_hook_runs_once_per_worker_not_per_call(
 
 
 def test_the_workers_first_hook_hands_data_to_the_others_through_cfg(
-    start: Start, tmp_path: Path
+    start_anywhere: Start, tmp_path: Path
 ) -> None:
-    runner = start(Marked, ["a"], {"path": str(tmp_path / "log")})
+    runner = start_anywhere(Marked, ["a"], {"path": str(tmp_path / "log")})
     runner([1, 2])
     runner([3])
     runner.close()
@@ -252,7 +252,9 @@ def test_the_consumers_hooks_share_cfg_within_one_call_only(start: Start) -> Non
     assert runner([2]) == [4]  # not [1, 4]
 
 
-def test_the_consumers_first_and_last_hook_run_for_an_empty_input_too(start: Start) -> None:
+def test_the_consumers_first_and_last_hook_run_for_an_empty_input_too(
+    start: Start,
+) -> None:
     assert start(Squares, 2)([]) == []
 
 
@@ -298,17 +300,19 @@ def test_one_runner_serves_many_calls(start: Start) -> None:
     assert [runner(range(n)) for n in range(5)] == [[i * i for i in range(n)] for n in range(5)]
 
 
-def test_the_unordered_runner_gives_results_in_the_order_they_are_done(start: Start) -> None:
-    assert start(UnorderedSleeper, 2)([0.4, 0.0, 0.05, 0.1]) == [0.0, 0.05, 0.1, 0.4]
+def test_the_unordered_runner_gives_results_in_the_order_they_are_done(
+    start_anywhere: Start,
+) -> None:
+    assert start_anywhere(UnorderedSleeper, 2)([0.4, 0.0, 0.05, 0.1]) == [0.0, 0.05, 0.1, 0.4]
 
 
-def test_the_ordered_runner_gives_results_in_the_order_of_the_input(start: Start) -> None:
-    assert start(Sleeper, 2)([0.4, 0.0, 0.05, 0.1]) == [0.4, 0.0, 0.05, 0.1]
+def test_the_ordered_runner_gives_results_in_the_order_of_the_input(start_anywhere: Start) -> None:
+    assert start_anywhere(Sleeper, 2)([0.4, 0.0, 0.05, 0.1]) == [0.4, 0.0, 0.05, 0.1]
 
 
 @pytest.mark.parametrize("kind", [Squares, UnorderedSquares])
-def test_every_item_comes_back_once(start: Start, kind: Any) -> None:
-    assert sorted(start(kind, 3)(range(20_000))) == [i * i for i in range(20_000)]
+def test_every_item_comes_back_once(start_anywhere: Start, kind: Any) -> None:
+    assert sorted(start_anywhere(kind, 3)(range(20_000))) == [i * i for i in range(20_000)]
 
 
 def test_none_is_an_item_and_a_result_like_any_other(start: Start) -> None:
@@ -358,7 +362,7 @@ def test_activate_does_nothing_to_a_runner_that_is_alive(start: Start) -> None:
 
 
 def test_a_change_of_the_users_cfg_is_seen_after_activating_again(
-    start: Start,
+    start_anywhere: Start,
 ) -> None:
     class Reading(Collecting, OrderedRunner):
         @staticmethod
@@ -366,7 +370,7 @@ def test_a_change_of_the_users_cfg_is_seen_after_activating_again(
             return cfg.x
 
     cfg = CfgNode({"x": 1})
-    runner = start(Reading, 1, cfg)
+    runner = start_anywhere(Reading, 1, cfg)
     cfg.x = 2
     assert runner([0]) == [1]
     runner.close()

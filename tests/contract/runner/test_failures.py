@@ -1,5 +1,7 @@
 """What is raised where, and that a runner goes on after it."""
 
+import gc
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -42,10 +44,10 @@ class RaisingTwoPart(Collecting, OrderedRunner):
 
 @pytest.mark.parametrize("kind", [Obeying, UnorderedObeying])
 def test_an_exception_in_a_worker_is_raised_in_the_caller_with_its_traceback(
-    start: Start, kind: Any
+    start_anywhere: Start, kind: Any
 ) -> None:
     with pytest.raises(ValueError, match="bad item") as caught:
-        start(kind, 2)([1, "raise", 3])
+        start_anywhere(kind, 2)([1, "raise", 3])
     assert isinstance(caught.value.__cause__, WorkerTracebackError)
     assert "in producer_work" in str(caught.value.__cause__)
     assert "item 1" in caught.value.__notes__[0]
@@ -60,9 +62,9 @@ def test_a_runner_can_be_called_again_after_an_exception(start: Start, kind: Any
         assert sorted(runner(range(5))) == [0, 10, 20, 30, 40]
 
 
-def test_an_exception_that_cannot_be_pickled_is_told_in_words(start: Start) -> None:
+def test_an_exception_that_cannot_be_pickled_is_told_in_words(start_anywhere: Start) -> None:
     with pytest.raises(RemoteError, match="TwoPartError: item: bad") as caught:
-        start(RaisingTwoPart, 1)([1])
+        start_anywhere(RaisingTwoPart, 1)([1])
     assert caught.value.details["item"] == 0
 
 
@@ -76,6 +78,17 @@ def test_an_exception_in_any_hook_is_raised_by_the_call(start: Start, stage: str
         with pytest.raises(ValueError, match="bad item"):
             runner(range(10))
     assert time.monotonic() - since < 2
+
+
+@pytest.mark.parametrize("stage", ["producer_init", "consumer_work"])
+def test_an_exception_in_a_hook_is_raised_wherever_workers_are(
+    start_anywhere: Start, stage: str
+) -> None:
+    runner = start_anywhere(Staged, 1, {"fail_at": stage, "how": "raise"})
+    with pytest.raises(ValueError, match="bad item"):
+        runner(range(10))
+    with pytest.raises(ValueError, match="bad item"):
+        runner(range(10))
 
 
 def test_an_exception_in_the_workers_last_hook_is_raised_by_close() -> None:
@@ -99,12 +112,14 @@ def test_leaving_the_with_block_keeps_the_exception_that_is_on_its_way(
     assert "producer_end failed" in caplog.text
 
 
-def test_an_exception_of_the_input_is_raised_and_the_next_call_is_clean(start: Start) -> None:
+def test_an_exception_of_the_input_is_raised_and_the_next_call_is_clean(
+    start_anywhere: Start,
+) -> None:
     def broken() -> Any:
         yield from range(100, 110)
         raise LookupError("no more")
 
-    runner = start(Squares, 2)
+    runner = start_anywhere(Squares, 2)
     for _ in range(5):
         with pytest.raises(LookupError, match="no more"):
             runner(broken())
@@ -148,10 +163,10 @@ def test_a_result_that_cannot_be_pickled_is_named(start: Start) -> None:
     assert runner([1]) == [10]
 
 
-def test_an_item_that_cannot_be_unpickled_is_named(start: Start) -> None:
+def test_an_item_that_cannot_be_unpickled_is_named(start_anywhere: Start) -> None:
     from tests.support.runners import Odd
 
-    runner = start(Echo, 2)
+    runner = start_anywhere(Echo, 2)
     with pytest.raises(ItemError, match=r"item 1 .* cannot be unpickled"):
         runner([1, Odd(), 3])
     assert runner([1]) == [1]
@@ -236,14 +251,53 @@ def test_a_local_class_cannot_be_spawned_and_the_message_says_so() -> None:
 # -- two users
 
 
-def test_a_second_call_at_the_same_time_is_refused(start: Start) -> None:
-    runner = start(Squares, 1)
+def test_a_second_call_at_the_same_time_is_refused(start_anywhere: Start) -> None:
+    runner = start_anywhere(Squares, 1)
     stream = runner.imap(range(100))
     next(stream)
     with pytest.raises(BusyError):
         runner([1])
     stream.close()
     assert runner([1]) == [1]
+
+
+def test_of_two_threads_that_call_at_once_one_is_told_and_neither_gets_foreign_results(
+    start: Start,
+) -> None:
+    runner = start(Squares, 2)
+    told: list[Any] = []
+    deadline = time.monotonic() + 20
+
+    def is_enough() -> bool:
+        seen = {type(one) for one in told}
+        return (len(told) >= 200 and seen == {bool, BusyError}) or time.monotonic() > deadline
+
+    def call(begin: int) -> None:
+        items = range(begin, begin + 50)
+        while not is_enough():
+            try:
+                told.append(runner(items) == [number * number for number in items])
+            except BusyError as error:
+                told.append(error)
+
+    threads = [threading.Thread(target=call, args=(begin,)) for begin in (0, 1000)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(40)
+    assert False not in told
+    assert {type(one) for one in told} == {bool, BusyError}
+
+
+def test_a_constructor_that_fails_leaves_no_noise_behind(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(InvalidArgumentError):
+        Squares(-1)
+    with pytest.raises(InvalidArgumentError):
+        Squares(1, timeout=-1)
+    gc.collect()
+    assert capfd.readouterr().err == ""
 
 
 def test_a_call_from_within_a_call_is_refused_and_not_waited_for(start: Start) -> None:
@@ -273,22 +327,22 @@ def test_skip_leaves_failed_items_out(start: Start, kind: Any) -> None:
     assert runner.statistics.results == 3
 
 
-def test_retry_does_an_item_again(start: Start, tmp_path: Any) -> None:
-    runner = start(Obeying, 2, on_error="retry")
+def test_retry_does_an_item_again(start_anywhere: Start, tmp_path: Any) -> None:
+    runner = start_anywhere(Obeying, 2, on_error="retry")
     again = ("once", str(tmp_path / "done"), "raise")
     assert runner([1, again, 2]) == [10, "done", 20]
     assert runner.statistics.retried == 1
 
 
-def test_retry_gives_up_after_so_many_times(start: Start) -> None:
-    runner = start(Obeying, 2, on_error="retry", retries=3)
+def test_retry_gives_up_after_so_many_times(start_anywhere: Start) -> None:
+    runner = start_anywhere(Obeying, 2, on_error="retry", retries=3)
     with pytest.raises(ValueError, match="bad item"):
         runner([1, "raise", 2])
     assert runner.statistics.retried == 3
     assert runner([1]) == [10]
 
 
-def test_a_big_item_is_whole_when_it_is_done_again(start: Start, tmp_path: Any) -> None:
+def test_a_big_item_is_whole_when_it_is_done_again(start_anywhere: Start, tmp_path: Any) -> None:
     class Spoiling(Collecting, OrderedRunner):
         @staticmethod
         def producer_work(device: Any, cfg: Any, data: Any) -> Any:
@@ -299,7 +353,7 @@ def test_a_big_item_is_whole_when_it_is_done_again(start: Start, tmp_path: Any) 
                 raise ValueError("again")
             return total
 
-    runner = start(Spoiling, 2, on_error="retry")
+    runner = start_anywhere(Spoiling, 2, on_error="retry")
     items = [np.full(100_000, n, np.uint8) for n in range(1, 9)]
     assert runner(items) == [100_000 * n for n in range(1, 9)]
 
@@ -323,34 +377,38 @@ def test_options_of_a_call_replace_those_of_the_runner(start: Start) -> None:
 # -- time
 
 
-def test_a_call_that_takes_too_long_ends_with_a_timeout(start: Start) -> None:
-    runner = start(Sleeper, 2, timeout=0.3)
+def test_a_call_that_takes_too_long_ends_with_a_timeout(start_anywhere: Start) -> None:
+    runner = start_anywhere(Sleeper, 2, timeout=0.3)
+    assert runner([0.0] * 2, timeout=30) == [0.0] * 2  # by then a worker is there
     since = time.monotonic()
     with pytest.raises(TimeoutError, match=r"not done after 0.3 s: 1 of 3 items"):
         runner([0.0, 30.0, 30.0])
     assert time.monotonic() - since < 1.3
-    assert runner([0.0]) == [0.0]  # with new workers
+    assert runner([0.0], timeout=30) == [0.0]  # with new workers
 
 
-def test_a_stream_whose_next_result_takes_too_long_ends_with_a_timeout(start: Start) -> None:
-    runner = start(Sleeper, 1, timeout=0.3)
+def test_a_stream_whose_next_result_takes_too_long_ends_with_a_timeout(
+    start_anywhere: Start,
+) -> None:
+    runner = start_anywhere(Sleeper, 1, timeout=0.3)
+    assert runner([0.0], timeout=30) == [0.0]  # by then the worker is there
     stream = runner.imap([0.0, 30.0])
     assert next(stream) == 0.0
     with pytest.raises(TimeoutError, match=r"no further result came within 0.3 s"):
         next(stream)
-    assert runner([0.0]) == [0.0]
+    assert runner([0.0], timeout=30) == [0.0]
 
 
 # -- closing in the middle
 
 
-def test_close_from_the_consumer_ends_the_call(start: Start) -> None:
+def test_close_from_the_consumer_ends_the_call(start_anywhere: Start) -> None:
     class Closing(OrderedRunner):
         @staticmethod
         def consumer_work(cfg: Any, data: Any) -> None:
             runner.close()
 
-    runner = start(Closing, 2)
+    runner = start_anywhere(Closing, 2)
     with pytest.raises(ClosedError, match="closed during the call"):
         runner(range(100))
 

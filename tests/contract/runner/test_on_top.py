@@ -60,7 +60,7 @@ def test_a_stream_of_an_unordered_runner_gives_what_is_done_first(start: Start) 
     assert list(start(UnorderedSleeper, 2).imap([0.3, 0.0])) == [0.0, 0.3]
 
 
-def test_a_stream_gives_results_before_a_slow_input_goes_on(start: Start) -> None:
+def test_a_stream_gives_results_before_a_slow_input_goes_on(start_anywhere: Start) -> None:
     go_on = threading.Event()
 
     def live() -> Any:
@@ -70,7 +70,7 @@ def test_a_stream_gives_results_before_a_slow_input_goes_on(start: Start) -> Non
             go_on.clear()
 
     seen = []
-    for result in start(Squares, 2).imap(live()):
+    for result in start_anywhere(Squares, 2).imap(live()):
         seen.append(result)
         go_on.set()  # the next item comes only after this result
     assert seen == [0, 1, 4]
@@ -93,7 +93,7 @@ def test_a_call_gives_results_before_a_slow_input_goes_on(start: Start) -> None:
     start(Feedback, 2)(live())
 
 
-def test_a_tiny_live_item_does_not_wait_for_others_to_travel_with(start: Start) -> None:
+def test_a_tiny_live_item_does_not_wait_for_others_to_travel_with(start_anywhere: Start) -> None:
     came = threading.Event()
 
     class Feedback(OrderedRunner):
@@ -110,12 +110,12 @@ def test_a_tiny_live_item_does_not_wait_for_others_to_travel_with(start: Start) 
             came.clear()
 
     since = time.monotonic()
-    start(Feedback, 2)(live())
+    start_anywhere(Feedback, 2)(live())
     assert time.monotonic() - since < 4
 
 
-def test_the_failure_of_an_item_comes_in_its_place_in_the_stream(start: Start) -> None:
-    runner = start(Obeying, 2)
+def test_the_failure_of_an_item_comes_in_its_place_in_the_stream(start_anywhere: Start) -> None:
+    runner = start_anywhere(Obeying, 2)
     stream = runner.imap([1, 2, "raise", 4])
     assert [next(stream), next(stream)] == [10, 20]
     with pytest.raises(ValueError, match="bad item"):
@@ -125,8 +125,8 @@ def test_the_failure_of_an_item_comes_in_its_place_in_the_stream(start: Start) -
     assert runner([1]) == [10]
 
 
-def test_a_stream_that_is_left_early_leaves_the_runner_usable(start: Start) -> None:
-    runner = start(Squares, 2)
+def test_a_stream_that_is_left_early_leaves_the_runner_usable(start_anywhere: Start) -> None:
+    runner = start_anywhere(Squares, 2)
     for _ in range(3):
         with runner.imap(range(10_000)) as stream:
             assert next(stream) == 0
@@ -149,8 +149,8 @@ def test_a_stream_keeps_its_runner_alive() -> None:
     gc.collect()
 
 
-def test_a_stream_ends_with_an_error_when_the_runner_is_closed(start: Start) -> None:
-    runner = start(Squares, 2)
+def test_a_stream_ends_with_an_error_when_the_runner_is_closed(start_anywhere: Start) -> None:
+    runner = start_anywhere(Squares, 2)
     stream = runner.imap(range(1_000_000))
     next(stream)
     runner.close()
@@ -158,7 +158,7 @@ def test_a_stream_ends_with_an_error_when_the_runner_is_closed(start: Start) -> 
         list(stream)
 
 
-def test_the_input_of_a_stream_runs_ahead_no_further_than_asked(start: Start) -> None:
+def test_the_input_of_a_stream_runs_ahead_no_further_than_asked(start_anywhere: Start) -> None:
     taken = []
 
     def items() -> Any:
@@ -166,7 +166,7 @@ def test_the_input_of_a_stream_runs_ahead_no_further_than_asked(start: Start) ->
             taken.append(number)
             yield np.zeros(2_000_000, np.uint8)  # too big to travel together
 
-    stream = start(Echo, 2, {}, 2.0).imap(items())
+    stream = start_anywhere(Echo, 2, {}, 2.0).imap(items())
     for delivered in range(1, 20):
         next(stream)
         assert len(taken) <= delivered + 4
@@ -221,8 +221,8 @@ def test_an_exception_in_the_progress_callback_ends_the_call(start: Start) -> No
     assert runner([1]) == [1]
 
 
-def test_statistics_count_what_happened(start: Start) -> None:
-    runner = start(UnorderedSquares, 2)
+def test_statistics_count_what_happened(start_anywhere: Start) -> None:
+    runner = start_anywhere(UnorderedSquares, 2)
     runner(range(5000))
     runner(range(10))
     figures = runner.statistics
@@ -232,8 +232,8 @@ def test_statistics_count_what_happened(start: Start) -> None:
     assert figures.elapsed_s >= figures.consumer_s > 0
 
 
-def test_tiny_items_travel_together_and_slow_ones_alone(start: Start) -> None:
-    tiny, slow = start(Squares, 2), start(Sleeper, 2)
+def test_tiny_items_travel_together_and_slow_ones_alone(start_anywhere: Start) -> None:
+    tiny, slow = start_anywhere(Squares, 2), start_anywhere(Sleeper, 2)
     tiny(range(20_000))
     slow([0.01] * 20)
     assert tiny.statistics.items_per_parcel > 5
@@ -279,18 +279,18 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and one == other
 
 
-def test_every_kind_of_value_comes_back_as_it_was(start: Start) -> None:
-    back = start(Echo, 2)(VALUES * 3)
+def test_every_kind_of_value_comes_back_as_it_was(start_anywhere: Start) -> None:
+    back = start_anywhere(Echo, 2)(VALUES * 3)
     assert [index for index, value in enumerate(VALUES * 3) if not same(value, back[index])] == []
 
 
-def test_a_result_array_is_private_and_can_be_written(start: Start) -> None:
-    first, second = start(Echo, 2)([np.zeros(100_000, np.uint8)] * 2)
+def test_a_result_array_is_private_and_can_be_written(start_anywhere: Start) -> None:
+    first, second = start_anywhere(Echo, 2)([np.zeros(100_000, np.uint8)] * 2)
     first[:] = 7
     assert not second.any()
 
 
-def test_results_that_are_kept_never_change(start: Start) -> None:
+def test_results_that_are_kept_never_change(start_anywhere: Start) -> None:
     class Reusing(Collecting, OrderedRunner):
         @staticmethod
         def producer_init(device: Any, cfg: Any) -> None:
@@ -301,7 +301,7 @@ def test_results_that_are_kept_never_change(start: Start) -> None:
             cfg.array[:] = data
             return cfg.array
 
-    kept = start(Reusing, 2)(range(300))
+    kept = start_anywhere(Reusing, 2)(range(300))
     assert all((array == number).all() for number, array in enumerate(kept))
 
 
@@ -327,7 +327,7 @@ def test_items_a_worker_keeps_never_change(start: Start) -> None:
     assert all(results)
 
 
-def test_an_input_buffer_may_be_used_again_at_once(start: Start) -> None:
+def test_an_input_buffer_may_be_used_again_at_once(start_anywhere: Start) -> None:
     def frames() -> Any:
         frame = np.zeros(100_000, np.uint8)
         small = [0]
@@ -336,12 +336,14 @@ def test_an_input_buffer_may_be_used_again_at_once(start: Start) -> None:
             small[0] = number
             yield frame, small
 
-    for number, (frame, small) in enumerate(start(Echo, 2).imap(frames())):
+    for number, (frame, small) in enumerate(start_anywhere(Echo, 2).imap(frames())):
         assert (frame == number).all()
         assert small == [number]
 
 
-def test_a_result_that_is_changed_after_it_was_returned_stays_as_it_was(start: Start) -> None:
+def test_a_result_that_is_changed_after_it_was_returned_stays_as_it_was(
+    start: Start,
+) -> None:
     class Growing(Collecting, OrderedRunner):
         @staticmethod
         def producer_init(device: Any, cfg: Any) -> None:
@@ -356,14 +358,14 @@ def test_a_result_that_is_changed_after_it_was_returned_stays_as_it_was(start: S
     assert [len(result) for result in results] == list(range(1, 201))
 
 
-def test_big_results_flow_while_the_first_is_slow(start: Start) -> None:
+def test_big_results_flow_while_the_first_is_slow(start_anywhere: Start) -> None:
     class Uneven(Collecting, OrderedRunner):
         @staticmethod
         def producer_work(device: Any, cfg: Any, data: Any) -> Any:
             time.sleep(0.5 if data == 0 else 0)
             return np.full(1_000_000, data, np.uint8)
 
-    results = start(Uneven, 2)(range(40))
+    results = start_anywhere(Uneven, 2)(range(40))
     assert [int(array[-1]) for array in results] == list(range(40))
 
 
@@ -392,7 +394,9 @@ def test_a_big_array_in_cfg_is_not_copied_per_worker_and_call(start: Start) -> N
     assert grown < 3 * size
 
 
-def test_a_worker_may_change_its_arrays_in_cfg_and_nobody_else_sees_it(start: Start) -> None:
+def test_a_worker_may_change_its_arrays_in_cfg_and_nobody_else_sees_it(
+    start_anywhere: Start,
+) -> None:
     class Counting(Collecting, OrderedRunner):
         @staticmethod
         def producer_work(device: Any, cfg: Any, data: Any) -> Any:
@@ -400,8 +404,8 @@ def test_a_worker_may_change_its_arrays_in_cfg_and_nobody_else_sees_it(start: St
             return int(cfg.table[0])
 
     table = np.zeros(100_000)
-    runner = start(Counting, ["a"], {"table": table})
-    other = start(Counting, ["b"], {"table": table})
+    runner = start_anywhere(Counting, ["a"], {"table": table})
+    other = start_anywhere(Counting, ["b"], {"table": table})
     assert runner(range(3)) == [1, 2, 3]
     assert other(range(2)) == [1, 2]
     assert table[0] == 0
