@@ -18,11 +18,13 @@ _COMPLETE = "_PENSTOCK_COMPLETE"
 _VERBS = {
     "gui": "app.commands.gui:gui_command",
     "run": "app.commands.run:run_command",
+    "batch": "app.commands.batch:batch_command",
     "demo": "app.commands.demo:demo_command",
     "serve": "app.commands.serve:serve_command",
     "compile": "app.commands.compile:compile_command",
     "inspect": "app.commands.inspect:inspect_command",
     "bench": "app.commands.bench:bench_command",
+    "tune": "app.commands.tune:tune_command",
     "devices": "app.commands.devices:devices_command",
     "plugins": "app.commands.plugins:plugins_command",
     "exec": "app.commands.exec:exec_command",

@@ -57,11 +57,22 @@ class Load:
 
 
 class LaneLoad(Load):
-    """`streams` users that each keep `depth` frames under way on `lanes` lanes."""
+    """`streams` users that each keep `depth` frames under way on `lanes` lanes.
 
-    def __init__(self, session: Session, *, lanes: int, streams: int, depth: int) -> None:
+    `inputs` is the frame they use, one array per input; without it, random values.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        lanes: int,
+        streams: int,
+        depth: int,
+        inputs: Sequence[Array] | None = None,
+    ) -> None:
         self._session = session
-        self._inputs = random_inputs(session.inputs)
+        self._inputs = random_inputs(session.inputs) if inputs is None else inputs
         self._lanes = DeviceLanes(lanes)
         self._channels = [
             self._lanes.open_channel(session, name=f"stream {number}", depth=depth)

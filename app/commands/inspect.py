@@ -75,6 +75,7 @@ def show_program(dfp: Dfp) -> None:
         ("Created", manifest.created),
         ("Compiler", manifest.compiler),
         ("Format", f"{manifest.format} version {manifest.version}"),
+        *((("Tuned", str(manifest.tuned)),) if manifest.tuned is not None else ()),
     ):
         about.add_row(label, plain_text(value))
     console.print(about)

@@ -1,6 +1,7 @@
 """Streaming inference of compiled programs: the published accelerator classes."""
 
 from engine.accelerator.async_accl import AsyncAccl
+from engine.accelerator.benchmark import Benchmark
 from engine.accelerator.errors import (
     CallbackTypeError,
     ExtraModelError,
@@ -12,10 +13,12 @@ from engine.accelerator.errors import (
 )
 from engine.accelerator.multi_stream_async_accl import MultiStreamAsyncAccl
 from engine.accelerator.options import ClientOptions, SchedulerOptions
+from engine.accelerator.simulator import Simulator
 from engine.accelerator.sync_accl import SyncAccl
 
 __all__ = (
     "AsyncAccl",
+    "Benchmark",
     "CallbackTypeError",
     "ClientOptions",
     "ExtraModelError",
@@ -26,5 +29,6 @@ __all__ = (
     "MultiStreamAsyncAccl",
     "OptionTypeError",
     "SchedulerOptions",
+    "Simulator",
     "SyncAccl",
 )

@@ -1,6 +1,7 @@
 """What the three accelerator classes have in common."""
 
 import functools
+import inspect
 import numbers
 import threading
 import warnings
@@ -31,7 +32,11 @@ _Owner = TypeVar("_Owner")
 def accepts_group_id(
     init: Callable[Concatenate[_Owner, ...], None],
 ) -> Callable[Concatenate[_Owner, ...], None]:
-    """Accept ``group_id``, the old name of ``device_ids``, with a deprecation warning."""
+    """Accept what older versions of the API took, with a deprecation warning.
+
+    ``group_id`` is the old name of ``device_ids``; ``chip_gen`` chooses nothing here.
+    """
+    known = inspect.signature(init).parameters
 
     @functools.wraps(init)
     def wrapper(self: _Owner, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - any call
@@ -42,6 +47,13 @@ def accepts_group_id(
                 stacklevel=2,
             )
             kwargs["device_ids"] = kwargs.pop("group_id")
+        if "chip_gen" in kwargs and "chip_gen" not in known:
+            warnings.warn(
+                "chip_gen has no meaning any more; leave the argument out",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            del kwargs["chip_gen"]
         init(self, *args, **kwargs)
 
     return wrapper
@@ -101,6 +113,11 @@ class Accl:
     def device_ids(self) -> list[int]:
         """Numbers of the devices in use, each once."""
         return list(self._program.device_ids)
+
+    @property
+    def group_id(self) -> int:
+        """The first device in use; what one device was called before there were several."""
+        return self._program.device_ids[0]
 
     @property
     def mpu_count(self) -> int:

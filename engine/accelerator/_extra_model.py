@@ -1,6 +1,6 @@
 """Pre- and post-processing models that run on the host, before and after the device."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,17 +22,29 @@ __all__ = ("ExtraModel", "load_extra_model")
 
 Array = np.ndarray[Any, Any]
 
+_KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+_EXPORTED = {"keras", "tf_keras", "tensorflow"}
+"""Packages whose models are exported to ONNX by themselves."""
+
 
 class _Serializable(Protocol):
     def SerializeToString(self) -> bytes: ...  # noqa: N802 - the name protocol buffers use
 
 
 class ExtraModel:
-    """A small ONNX model beside the program; tensors are joined with the program's by name."""
+    """A small ONNX model beside the program; tensors are joined with the program's by name.
 
-    def __init__(self, kind: str, session: Session) -> None:
+    Parameters
+    ----------
+    kind : "pre" or "post".
+    is_exported : its framework's exporter chose the names of its tensors: where they are not the
+        program's, and there are as many, the order counts.
+    """
+
+    def __init__(self, kind: str, session: Session, *, is_exported: bool = False) -> None:
         self._kind = kind
         self._session = session
+        self._is_exported = is_exported
 
     def prepare(self, arrays: Sequence[Array], wanted: Sequence[TensorInfo]) -> list[Array]:
         """Turn what the caller gave into the program's inputs, in the program's order."""
@@ -47,7 +59,8 @@ class ExtraModel:
             made = dict(
                 zip([o.name for o in self._session.outputs], self._session.run(fed), strict=True)
             )
-            if len(wanted) == 1 and len(made) == 1:
+            is_alone = len(wanted) == 1 and len(made) == 1
+            if is_alone or self._goes_by_order(made, wanted):
                 return list(made.values())
             return [made[info.name] for info in wanted]
         except Exception as error:
@@ -59,6 +72,9 @@ class ExtraModel:
         Outputs that the model has no input for come first, the last of them foremost.
         """
         by_name = {info.name: array for info, array in zip(given, arrays, strict=True)}
+        needs = [info.name for info in self._session.inputs]
+        if self._goes_by_order(needs, given):
+            by_name = dict(zip(needs, arrays, strict=True))
         try:
             outputs = self._session.run([by_name.pop(info.name) for info in self._session.inputs])
         except Exception as error:
@@ -68,6 +84,11 @@ class ExtraModel:
     def close(self) -> None:
         """Let go of the model."""
         self._session.close()
+
+    def _goes_by_order(self, own: Collection[str], program: Sequence[TensorInfo]) -> bool:
+        """Whether tensors are joined by their order, because no name is the program's."""
+        names = {info.name for info in program}
+        return self._is_exported and len(own) == len(names) and names.isdisjoint(own)
 
     def _with_batch(self, array: Array, info: TensorInfo) -> Array:
         if array.dtype != np.dtype(info.dtype):
@@ -102,7 +123,8 @@ def load_extra_model(model: object, kind: str, plugin: ProcessingPlugin) -> Extr
 
     Parameters
     ----------
-    model : path of an ONNX file, its bytes, or an ONNX model object.
+    model : path of an ONNX file, its bytes, an ONNX model object, or a Keras model or the path
+        of one where Keras and its exporter are installed.
     kind : "pre" or "post".
 
     Raises
@@ -110,14 +132,15 @@ def load_extra_model(model: object, kind: str, plugin: ProcessingPlugin) -> Extr
     ExtraModelError
         When there is none, it does not load, or its batch size is fixed to other than 1.
     InvalidArgumentError
-        When the file is of another kind than ONNX.
+        When the file is of another kind.
     """
     if model is None:
         raise ExtraModelError(
             f"the {kind}-processing model is None; give the path or the bytes of an ONNX model"
         )
     try:
-        session = plugin.load(_graph_of(model, kind))
+        graph = _graph_of(model, kind)
+        session = plugin.load(_exported(model, kind) if graph is None else graph)
     except ProgramError as error:
         raise ExtraModelError(
             f"the {kind}-processing model does not load: {error.message}"
@@ -129,10 +152,11 @@ def load_extra_model(model: object, kind: str, plugin: ProcessingPlugin) -> Extr
             f"the {kind}-processing model works on batches of {sizes}; "
             "export it with a batch of 1 or a free batch, or do its work in the callback"
         )
-    return ExtraModel(kind, session)
+    return ExtraModel(kind, session, is_exported=graph is None)
 
 
-def _graph_of(model: object, kind: str) -> bytes:
+def _graph_of(model: object, kind: str) -> bytes | None:
+    """Return the model as ONNX; None when another framework has to export it first."""
     if isinstance(model, bytes | bytearray | memoryview):
         return bytes(model)
     if isinstance(model, str | PathLike):
@@ -142,17 +166,33 @@ def _graph_of(model: object, kind: str) -> bytes:
     if hasattr(model, "SerializeToString"):
         serializable: _Serializable = model
         return bytes(serializable.SerializeToString())
+    packages = {one.__module__.partition(".")[0] for one in type(model).__mro__}
+    if "torch" in packages and not packages & _EXPORTED:
+        raise OptionTypeError(
+            f"the {kind}-processing model is a torch module; "
+            "export it with torch.onnx.export and give the ONNX file"
+        )
+    if packages & _EXPORTED:
+        return None
     raise OptionTypeError(
         f"the {kind}-processing model is a {type(model).__name__}; "
         "give the path or the bytes of an ONNX model"
     )
 
 
-def _read(path: Path, kind: str) -> bytes:
+def _exported(model: object, kind: str) -> bytes:
+    from engine.dfp.foreign_models import export_model  # noqa: PLC0415  (takes a while)
+
+    return export_model(model, f"the {kind}-processing model")
+
+
+def _read(path: Path, kind: str) -> bytes | None:
+    if path.suffix.lower() in _KERAS_SUFFIXES:
+        return None
     if path.suffix.lower() != ".onnx":
         raise InvalidArgumentError(
             f"the {kind}-processing model {path} is no .onnx file; "
-            "convert it to ONNX, other kinds are not supported"
+            "convert it to ONNX, of other kinds only Keras' are supported"
         )
     try:
         return path.read_bytes()

@@ -29,6 +29,10 @@ class Program:
 
     Closed by its owner, or when the main thread ends. Holds no reference to the owner.
 
+    Attributes
+    ----------
+    closing : set as soon as `close` begins.
+
     Raises
     ------
     ProgramError
@@ -57,6 +61,7 @@ class Program:
         self.client_options = copy.copy(client_options)
         self._lock = threading.Lock()
         self._is_closed = False
+        self.closing = threading.Event()
         self._flows: list[Flow] = []
         self._backend = open_backend(
             self.dfp, device_ids, access, self.scheduler_options, self.client_options
@@ -155,6 +160,7 @@ class Program:
             if self._is_closed:
                 return
             self._is_closed = True
+            self.closing.set()
             flows, self._flows = self._flows, []
         begun = time.monotonic()
         stop_flows(flows)

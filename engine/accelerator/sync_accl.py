@@ -11,6 +11,7 @@ import numpy as np
 from engine.accelerator._backend import Access
 from engine.accelerator._base import Accl, DeviceIds, accepts_group_id
 from engine.accelerator._model import Model
+from engine.accelerator._pacer import Pacer
 from engine.accelerator.errors import FrameTypeError, OptionTypeError
 from engine.accelerator.options import ClientOptions, SchedulerOptions
 from engine.dfp import Dfp
@@ -36,7 +37,8 @@ class SyncAccl(Accl):
         shared with other processes through the device manager, which starts by itself.
     scheduler_options : queue sizes; ``ifmap_queue_size + ofmap_queue_size`` frames may be sent
         before one is received.
-    client_options : not used by this class.
+    client_options : with `smoothing` and an `fps_target`, `receive` and `run` hand out results of
+        a model no faster than that.
     manager_addr, manager_port : folder and number of the device manager, see docs/manager.md.
     ignore_manager : execute in this process without regard to others.
 
@@ -70,6 +72,7 @@ class SyncAccl(Accl):
         )
         self._lock = threading.Lock()
         self._channels: dict[int, LaneChannel] = {}
+        self._pacers = [self._program.new_pacer() for _ in self._program.models]
 
     def send(
         self, data: Array | Sequence[Array], model_idx: int = 0, timeout: float | None = None
@@ -122,8 +125,12 @@ class SyncAccl(Accl):
         """
         timeout_s = _seconds(timeout)
         model = self._program.model(model_idx)
+        pacer = self._pacers[model.index]
         try:
+            if pacer.is_active:
+                timeout_s = self._await_turn(pacer, timeout_s)
             completed = self._channel(model).receive(timeout_s)
+            pacer.note()
         except EngineTimeoutError as error:
             raise EngineTimeoutError(
                 f"model {model_idx} had no result within {timeout} ms; wait longer, or check "
@@ -163,22 +170,45 @@ class SyncAccl(Accl):
             for frame in frames:
                 taken = model.take(frame)
                 if not channel.has_room():
-                    results.append(_outputs_of(model, channel.receive()))
+                    results.append(self._next_of(channel, model))
                 channel.submit(taken)
-            results.extend(
-                _outputs_of(model, channel.receive()) for _ in range(len(results), len(frames))
-            )
+            results.extend(self._next_of(channel, model) for _ in range(len(results), len(frames)))
         return results[0] if len(results) == 1 else results
 
     def _run_one(self, model: Model, frame: object) -> Outputs:
         """Execute one frame in the caller's thread, which saves waking a lane and being woken."""
         taken = model.take(frame)
+        pacer = self._pacers[model.index]
+        if pacer.is_active:
+            self._await_turn(pacer, None)
+            self._program.check_open()
+            pacer.note()
         try:
             outputs = model.give(model.session.run(taken))
         except ClosedError:
             self._program.check_open()  # says it better
             raise
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def _next_of(self, channel: LaneChannel, model: Model) -> Outputs:
+        """Return the next result of a run, when its turn has come."""
+        pacer = self._pacers[model.index]
+        if pacer.is_active:
+            self._await_turn(pacer, None)
+        completed = channel.receive()
+        pacer.note()
+        return _outputs_of(model, completed)
+
+    def _await_turn(self, pacer: Pacer, timeout_s: float | None) -> float | None:
+        """Wait until the next result may be handed out; return what is left of the time."""
+        left_s = pacer.left_s()
+        if timeout_s is None:
+            self._program.closing.wait(left_s)
+            return None
+        self._program.closing.wait(min(left_s, timeout_s))
+        if left_s > timeout_s and not self._program.closing.is_set():
+            raise EngineTimeoutError(f"the next result is due in {left_s - timeout_s:.3f} s")
+        return max(0.0, timeout_s - left_s)
 
     def _channel(self, model: Model) -> LaneChannel:
         channel = self._channels.get(model.index)

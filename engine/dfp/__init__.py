@@ -21,6 +21,7 @@ from engine.dfp.parity import DEFAULT_MIN_COSINE, OutputParity, Parity
 from engine.dfp.published import device_shape, is_planar
 from engine.dfp.saving import save_dfp
 from engine.dfp.settings import CompileSettings, load_compile_settings
+from engine.dfp.tuned import Tuned
 from engine.dfp.writer import pack_dfp, write_dfp
 
 __all__ = (
@@ -43,6 +44,7 @@ __all__ = (
     "OutputParity",
     "Parity",
     "Progress",
+    "Tuned",
     "compile_models",
     "describe",
     "device_shape",

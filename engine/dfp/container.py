@@ -15,6 +15,7 @@ from engine.dfp.manifest import Manifest, ModelEntry
 from engine.dfp.opening import DfpSource, cut, open_program, read_source
 from engine.dfp.published import PortTable, device_shape, own_port, port_table, tensor_of
 from engine.dfp.saving import save_dfp
+from engine.dfp.tuned import Tuned
 from engine.errors import InvalidArgumentError, ProgramIncompatibleError
 from engine.protocol import TensorInfo
 
@@ -114,6 +115,11 @@ class Dfp:
     def models(self) -> tuple[ModelEntry, ...]:
         """The models, in the order of their numbers; raises like `manifest`."""
         return self.manifest.models
+
+    @property
+    def tuned(self) -> Tuned | None:
+        """How it runs best, as `penstock tune` found out; None when nobody did."""
+        return None if self._manifest is None else self._manifest.tuned
 
     @property
     def model_names(self) -> tuple[str, ...]:

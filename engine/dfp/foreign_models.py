@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, ValueInfoProto
 
-from engine.dfp.model_source import CompleteSource
+from engine.config import PostSettings, PreSettings, Task
+from engine.dfp.model_source import CompleteSource, ModelSource
 from engine.dfp.onnx_file import first_line
 from engine.dfp.shapes import shape_of
 from engine.errors import ProgramCompileError
 
-__all__ = ("shapes_by_name", "to_onnx")
+__all__ = ("export_model", "shapes_by_name", "to_onnx")
 
 OnnxModel = str | os.PathLike[str] | bytes | ModelProto
 Exporter = Callable[[Any, CompleteSource], bytes]
@@ -67,6 +68,32 @@ def to_onnx(source: CompleteSource) -> OnnxModel:
     )
 
 
+def export_model(model: object, called: str) -> bytes:
+    """Return a model of another framework, or the path of one, as ONNX bytes.
+
+    Parameters
+    ----------
+    called : what it is called in errors.
+
+    Raises
+    ------
+    ProgramCompileError
+        As `to_onnx`.
+    """
+    source = CompleteSource.of(
+        ModelSource(model, name="" if isinstance(model, str | os.PathLike) else called),
+        0,
+        task=Task.TENSOR,
+        pre=PreSettings(),
+        post=PostSettings(),
+        labels=(),
+    )
+    made = to_onnx(source)
+    if isinstance(made, ModelProto):
+        return bytes(made.SerializeToString())
+    return made if isinstance(made, bytes) else Path(made).read_bytes()
+
+
 def shapes_by_name(
     source: CompleteSource, inputs: Sequence[ValueInfoProto]
 ) -> dict[str, tuple[int, ...]]:
@@ -108,7 +135,7 @@ def shapes_by_name(
 def _from_path(path: Path, source: CompleteSource) -> OnnxModel:
     suffix = path.suffix.lower()
     if suffix in _KERAS_SUFFIXES:
-        keras = _import("keras", "Keras files", source)
+        keras = _keras(source)
         try:
             loaded = keras.models.load_model(path, compile=False)
         except Exception as error:
@@ -119,6 +146,17 @@ def _from_path(path: Path, source: CompleteSource) -> OnnxModel:
             f"{source.called} is not an ONNX file; {_OTHER_SUFFIXES[suffix]}", file=source.called
         )
     return path
+
+
+def _keras(source: CompleteSource) -> Any:  # noqa: ANN401 - a module
+    """Return what loads Keras files: Keras, else the old one that TensorFlow brought."""
+    try:
+        return import_module("keras")
+    except ImportError:
+        try:
+            return import_module("tf_keras")
+        except ImportError:
+            return _import("keras", "Keras files", source)  # says what is missing
 
 
 def _is_of(model: object, family: str) -> bool:

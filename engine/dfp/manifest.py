@@ -7,6 +7,7 @@ import msgspec
 
 from engine.config import PostSettings, PreSettings, Task
 from engine.dfp.parity import Parity
+from engine.dfp.tuned import Tuned
 from engine.errors import ProgramIncompatibleError, ProgramMalformedError
 from engine.protocol import TensorInfo
 
@@ -101,7 +102,10 @@ class ModelEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a DFP says about itself; `created` is ISO 8601 in UTC."""
+    """What a DFP says about itself.
+
+    `created` is ISO 8601 in UTC; `tuned` is how it runs best, None when nobody found out.
+    """
 
     format: str
     version: int
@@ -110,6 +114,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     compiler: str
     models: tuple[ModelEntry, ...]
     members: dict[str, MemberInfo]
+    tuned: Tuned | None = None
 
     def __post_init__(self) -> None:
         check_name("the program's name", self.name)

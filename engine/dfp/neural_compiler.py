@@ -36,7 +36,8 @@ class NeuralCompiler:
     models : a path, bytes, an ONNX model, a ``torch.nn.Module``, a Keras model, a scikit-learn
         estimator, or a list of those; their numbers are the order given.
     dfp_fname : where to write the program; None keeps it in memory. Parts that were cut off are
-        written beside it as ``NAME_pre.onnx`` and ``NAME_post.onnx``, with several models as
+        written beside it as ``NAME_pre.onnx`` and ``NAME_post.onnx``, and what is left as
+        ``NAME_crop.onnx``, with several models as
         ``model_0_NAME_pre.onnx`` and so on.
     inputs, outputs : names of the tensors (or nodes) where the device's part begins and ends,
         separated by commas, ``|`` between models; or a list.
@@ -184,9 +185,10 @@ def _entries_of(found: object) -> Sequence[Any]:
 
 
 def _save_parts(dfp: Dfp, path: Path) -> None:
+    """Write the parts of cropped models beside the program; "crop" is what the device runs."""
     for number, model in enumerate(dfp.models):
-        for part in ("pre", "post"):
-            if part in model.graphs:
-                before = "" if len(dfp.models) == 1 else f"model_{number}_"
-                target = path.with_name(f"{before}{path.stem}_{part}.onnx")
-                save_dfp(dfp.graph(number, part), target)
+        before = "" if len(dfp.models) == 1 else f"model_{number}_"
+        for part in model.graphs if len(model.graphs) > 1 else ():
+            name = "crop" if part == "main" else part
+            target = path.with_name(f"{before}{path.stem}_{name}.onnx")
+            save_dfp(dfp.graph(number, part), target)

@@ -19,6 +19,7 @@ from engine.dfp.manifest import (
     encode_manifest,
 )
 from engine.dfp.saving import save_dfp
+from engine.dfp.tuned import Tuned
 from engine.errors import InvalidArgumentError
 
 __all__ = ("pack_dfp", "write_dfp")
@@ -31,6 +32,7 @@ def pack_dfp(
     graphs: Mapping[str, bytes],
     created: str = "",
     compiler: str = "",
+    tuned: Tuned | None = None,
 ) -> bytes:
     """Return the bytes of a DFP; equal arguments give equal bytes.
 
@@ -41,6 +43,7 @@ def pack_dfp(
     graphs : ONNX graphs, serialized, by member name.
     created : time of creation, ISO 8601 in UTC; empty means now.
     compiler : who made it; empty means this Penstock.
+    tuned : how it runs best; None when nobody found out.
 
     Raises
     ------
@@ -62,6 +65,7 @@ def pack_dfp(
             compiler=compiler or _own_name(),
             models=tuple(models),
             members=members,
+            tuned=tuned,
         )
     except ValueError as error:
         raise InvalidArgumentError(f"program {name!r} cannot be packed: {error}") from error

@@ -11,7 +11,7 @@ from engine.lanes.channel import LaneChannel
 from engine.lanes.exit_guard import close_at_exit
 from engine.plugins.api import Session
 
-__all__ = ("DeviceLanes",)
+__all__ = ("DeviceLanes", "usable_cores")
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class DeviceLanes:
             raise InvalidArgumentError(
                 f"the number of lanes is 0 (one per core) to {_MOST_LANES}, not {count}"
             )
-        count = count or _usable_cores()
+        count = count or usable_cores()
         with self._board.lock:
             self._check_open()
             self._count = count
@@ -179,7 +179,8 @@ class DeviceLanes:
             self._board.work.notify()  # the wake-up that brought us here may have been for a job
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Return how many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

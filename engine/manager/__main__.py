@@ -12,7 +12,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.errors import BusyError, EngineError
-from engine.manager.address import DEFAULT_PORT, ManagerAddress, default_address
+from engine.manager.address import (
+    DEFAULT_PORT,
+    ManagerAddress,
+    NetworkAddress,
+    default_address,
+)
 
 __all__ = ("main",)
 
@@ -24,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="penstock-manager")
     parser.add_argument("--folder", default="", help="folder of the socket; yours by default")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="number of the manager")
+    parser.add_argument("--listen", default="", help="address for other machines; see the docs")
     parser.add_argument("--device", action="append", default=[], help="plugin of a device")
     parser.add_argument("--idle-timeout", type=float, default=0.0, help="seconds; 0 never")
     parser.add_argument("--detach", action="store_true", help="leave the starter's session")
@@ -57,7 +63,8 @@ def _serve(address: ManagerAddress, options: argparse.Namespace) -> int:
     from engine.manager.devices import default_devices, devices_from  # noqa: PLC0415 - the same
 
     devices = devices_from(options.device) if options.device else default_devices()
-    manager = Manager(address, devices, idle_timeout_s=options.idle_timeout)
+    listen = NetworkAddress(options.listen, options.port) if options.listen else None
+    manager = Manager(address, devices, idle_timeout_s=options.idle_timeout, listen=listen)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: manager.end("it was told to end by a signal"))
     manager.listen()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from engine.errors import BrokenError, DeviceError, EngineError, to_wire
+from engine.manager.line import UNREADABLE
 from engine.manager.messages import Done, Failed, ModelPorts, Result, Run
 from engine.manager.slots import FrameSlots, Placed, slot_bytes_for
 from engine.plugins import ProcessingPlugin, Session
@@ -88,7 +89,7 @@ class Link:
             raise BrokenError("the client is gone" if not data else "two frames on one link")
         try:
             return _decoder.decode(data)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise BrokenError(f"the client sent a frame that makes no sense: {error}") from error
 
     def reply(self, result: Result) -> None:

@@ -27,12 +27,13 @@ from engine.manager.messages import (
     Welcome,
     WorkerLost,
 )
+from engine.manager.place import LocalPlace
 from engine.manager.sharing import ShareSettings
 from engine.manager.starting import connect, connect_or_start
 from engine.manager.status import DeviceInfo, ManagerStatus
 from engine.process import Deadline, PeerGoneError
 
-__all__ = ("Control", "manager_status", "stop_manager")
+__all__ = ("Control", "manager_status", "name_of", "stop_manager")
 
 _TRIES = 3
 _ANSWER_S = 10.0
@@ -81,15 +82,20 @@ class Control:
         )
 
     @classmethod
-    def find(cls, address: ManagerAddress) -> "Control | None":
-        """Reach the manager of an address, None when there is none."""
+    def find(cls, address: ManagerAddress, *, peer: str = "") -> "Control | None":
+        """Reach the manager of an address, None when there is none.
+
+        Parameters
+        ----------
+        peer : on whose behalf, when that is not this process; for the status.
+        """
         line = connect(address)
-        return None if line is None else cls._introduce(line)
+        return None if line is None else cls._introduce(line, peer)
 
     @classmethod
-    def _introduce(cls, line: Line) -> "Control | None":
+    def _introduce(cls, line: Line, peer: str = "") -> "Control | None":
         try:
-            line.send(Hello(PROTOCOL_VERSION))
+            line.send(Hello(PROTOCOL_VERSION, peer))
             received = line.recv(_ANSWER_S)
         except PeerGoneError:
             line.close()
@@ -111,8 +117,8 @@ class Control:
             return None
         raise BrokenError(f"the device manager answered {type(message).__name__}")
 
-    def open(self, device: int, dfp: Dfp, settings: ShareSettings) -> tuple[Opened, list[int]]:
-        """Ask for a program on a device; the descriptors are its links, the caller's to close.
+    def open(self, device: int, dfp: Dfp, settings: ShareSettings) -> LocalPlace:
+        """Ask for a program on a device; the place is the caller's to close.
 
         Raises
         ------
@@ -121,14 +127,20 @@ class Control:
         """
         fd = _file_of(dfp.data)
         try:
-            with self._lock:
-                self._numbers += 1
-                message = Open(self._numbers, device, dfp.sha256, _name_of(dfp), settings)
-                answer, fds = self._ask(message, [fd], _OPEN_S)
+            return self.open_file(device, fd, dfp.sha256, name_of(dfp), settings)
         finally:
             os.close(fd)
+
+    def open_file(
+        self, device: int, fd: int, program: str, name: str, settings: ShareSettings
+    ) -> LocalPlace:
+        """Do as `open` with the program's bytes in a file, and their SHA-256."""
+        with self._lock:
+            self._numbers += 1
+            message = Open(self._numbers, device, program, name, settings)
+            answer, fds = self._ask(message, [fd], _OPEN_S)
         if isinstance(answer, Opened):
-            return answer, fds
+            return LocalPlace(answer, fds)
         close_fds(fds)
         raise BrokenError(f"the device manager answered {type(answer).__name__}")
 
@@ -256,7 +268,8 @@ def stop_manager(address: ManagerAddress) -> int | None:
         line.close()
 
 
-def _name_of(dfp: Dfp) -> str:
+def name_of(dfp: Dfp) -> str:
+    """Return what a program is called: its file, else what its maker called it."""
     return dfp.path.name if dfp.path is not None else dfp.manifest.name
 
 

@@ -20,8 +20,11 @@ from engine.errors import (
     WrongStateError,
     to_wire,
 )
-from engine.manager.address import ManagerAddress
+from engine.manager.address import ManagerAddress, NetworkAddress
+from engine.manager.bookkeeping import Client, Place, StatusRequest
 from engine.manager.device_worker import DeviceWorker
+from engine.manager.devices import lock_names
+from engine.manager.gateway_process import GatewayProcess
 from engine.manager.line import Line, close_fds
 from engine.manager.messages import (
     PROTOCOL_VERSION,
@@ -52,43 +55,8 @@ __all__ = ("Manager",)
 
 log = logging.getLogger(__name__)
 
-_STATUS_S = 1.0
 _BACKLOG = 128
 _PEER = struct.Struct("3i")
-
-
-class _Client:
-    """A connection of a client process."""
-
-    def __init__(self, number: int, line: Line, pid: int) -> None:
-        self.number = number
-        self.line = line
-        self.pid = pid
-        self.is_welcome = False
-        self.has_programs = False
-        self.leaving = 0  # number of its question to be told when it holds nothing
-
-
-class _Place:
-    """A client's program on a device; `number` is that of the question not yet answered, or 0."""
-
-    def __init__(self, client: _Client, device: int, number: int) -> None:
-        self.client = client
-        self.device = device
-        self.number = number
-
-
-class _StatusRequest:
-    """Somebody waits for the status until all workers have answered."""
-
-    def __init__(
-        self, client: _Client, number: int, figures: list[DeviceFigures], missing: set[int]
-    ) -> None:
-        self.client = client
-        self.number = number
-        self.figures = figures
-        self.missing = missing
-        self.until_s = time.monotonic() + _STATUS_S
 
 
 class Manager:
@@ -97,35 +65,44 @@ class Manager:
     Parameters
     ----------
     idle_timeout_s : ends this long after the last client; 0 never.
+    listen : where clients of the network come in, if they may.
     """
 
     def __init__(
-        self, address: ManagerAddress, devices: Sequence[DeviceInfo], *, idle_timeout_s: float
+        self,
+        address: ManagerAddress,
+        devices: Sequence[DeviceInfo],
+        *,
+        idle_timeout_s: float,
+        listen: NetworkAddress | None = None,
     ) -> None:
         self._address = address
         self._idle_timeout_s = idle_timeout_s
         self._begun_s = self._used_s = time.monotonic()
+        names = lock_names(devices)
         self._workers = {
-            info.index: DeviceWorker(info, address.device_lock_path(info.index)) for info in devices
+            info.index: DeviceWorker(info, address.device_lock_path(names[info.index]))
+            for info in devices
         }
-        self._clients: dict[int, _Client] = {}
-        self._places: dict[int, _Place] = {}
+        self._clients: dict[int, Client] = {}
+        self._places: dict[int, Place] = {}
         self._pidfds: dict[int, int] = {}
-        self._waiting: list[_StatusRequest] = []
+        self._waiting: list[StatusRequest] = []
         self._numbers = 0
         self._why_ending = ""
-        self._stopper: _Client | None = None
+        self._stopper: Client | None = None
         self._selector = selectors.DefaultSelector()
         self._wake = WakePipe()
         self._listener: socket.socket | None = None
+        self._gateway = None if listen is None else GatewayProcess(address, listen)
 
     def listen(self) -> None:
         """Be reachable; what lies at the address is stale, because its lock is ours.
 
         Raises
         ------
-        OutputError
-            When the socket cannot be made.
+        EngineError
+            When the socket cannot be made, or the network's gateway cannot be opened.
         """
         path = Path(self._address.socket_path)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -145,6 +122,14 @@ class Manager:
         self._watch(listener.fileno(), self._accept)
         self._watch(self._wake.fileno(), self._wake.clear)
         log.info("listening at %s, process %d", path, os.getpid())
+        if self._gateway is not None:
+            self._start_gateway(self._gateway)
+            try:
+                self._gateway.wait_ready()
+            except EngineError as error:
+                self._why_ending = str(error)
+                self._close()
+                raise
 
     def end(self, reason: str) -> None:
         """End soon. Safe in a signal handler."""
@@ -167,6 +152,8 @@ class Manager:
         moments = [request.until_s for request in self._waiting]
         if self._idle_timeout_s and not self._is_used():
             moments.append(self._used_s + self._idle_timeout_s)
+        if self._gateway is not None and self._gateway.retry_at_s is not None:
+            moments.append(self._gateway.retry_at_s)
         return max(0.0, min(moments) - time.monotonic()) if moments else None
 
     def _check_timers(self) -> None:
@@ -174,6 +161,9 @@ class Manager:
         for request in [r for r in self._waiting if r.until_s <= now or not r.missing]:
             self._waiting.remove(request)
             self._answer_status(request)
+        gateway = self._gateway
+        if gateway is not None and gateway.retry_at_s is not None and now >= gateway.retry_at_s:
+            self._start_gateway(gateway)
         if self._is_used():
             self._used_s = now
         elif self._idle_timeout_s and now >= self._used_s + self._idle_timeout_s:
@@ -199,7 +189,7 @@ class Manager:
             end.close()
             return
         self._numbers += 1
-        client = _Client(self._numbers, Line(end), pid)
+        client = Client(self._numbers, Line(end), pid)
         self._clients[client.number] = client
         self._watch(client.line.fileno(), lambda: self._hear(client))
         self._watch_process(pid)
@@ -218,7 +208,7 @@ class Manager:
         os.close(fd)
         reap_owner(pid)
 
-    def _hear(self, client: _Client) -> None:
+    def _hear(self, client: Client) -> None:
         try:
             received = client.line.recv()
             if received is None:
@@ -232,9 +222,10 @@ class Manager:
             log.debug("client %d (process %d): %s", client.number, client.pid, error)
             self._drop(client)
 
-    def _obey(self, client: _Client, message: Message, fds: Sequence[int]) -> None:
+    def _obey(self, client: Client, message: Message, fds: Sequence[int]) -> None:
         match message:
-            case Hello(version=version):
+            case Hello(version=version, peer=peer):
+                client.peer = peer
                 self._welcome(client, version)
             case _ if not client.is_welcome:
                 raise BrokenError("a client did not introduce itself")
@@ -251,7 +242,7 @@ class Manager:
             case _:
                 raise BrokenError(f"a client sent {type(message).__name__}")
 
-    def _welcome(self, client: _Client, version: int) -> None:
+    def _welcome(self, client: Client, version: int) -> None:
         if version != PROTOCOL_VERSION:
             error = WrongStateError(
                 f"the device manager that runs (process {os.getpid()}) is of another version of "
@@ -264,7 +255,7 @@ class Manager:
         if version == PROTOCOL_VERSION:
             client.line.send(Welcome(PROTOCOL_VERSION, os.getpid(), devices))
 
-    def _drop(self, client: _Client) -> None:
+    def _drop(self, client: Client) -> None:
         """Forget a client; the workers see its links end and free the rest."""
         self._unwatch(client.line.fileno())
         client.line.close()
@@ -274,7 +265,7 @@ class Manager:
         }
         self._waiting = [request for request in self._waiting if request.client is not client]
 
-    def _say(self, client: _Client, message: Message, fds: Sequence[int] = ()) -> None:
+    def _say(self, client: Client, message: Message, fds: Sequence[int] = ()) -> None:
         try:
             client.line.send(message, fds)
         except EngineError as error:
@@ -284,7 +275,7 @@ class Manager:
 
     # -- programs
 
-    def _open(self, client: _Client, message: Open, fds: Sequence[int]) -> None:
+    def _open(self, client: Client, message: Open, fds: Sequence[int]) -> None:
         self._numbers += 1
         key = self._numbers
         client.has_programs = True
@@ -292,7 +283,7 @@ class Manager:
             worker = self._worker_of(message.device)
             if worker.start():
                 self._watch_worker(worker)
-            self._places[key] = _Place(client, message.device, message.number)
+            self._places[key] = Place(client, message.device, message.number)
             worker.attach(Attach(key, message.program, message.name, message.settings), fds)
         except EngineError as error:
             self._places.pop(key, None)
@@ -359,7 +350,7 @@ class Manager:
             )
             self._say(place.client, opened, fds)
 
-    def _check_left(self, client: _Client) -> None:
+    def _check_left(self, client: Client) -> None:
         """Tell a client that leaves when nothing of it is left."""
         if client.leaving and all(p.client is not client for p in self._places.values()):
             number, client.leaving = client.leaving, 0
@@ -384,28 +375,38 @@ class Manager:
 
     # -- status
 
-    def _ask_status(self, client: _Client, number: int) -> None:
+    def _ask_status(self, client: Client, number: int) -> None:
         asked = {w.info.index for w in self._workers.values() if w.ask_figures()}
         known = [w.figures() for w in self._workers.values() if w.info.index not in asked]
-        self._waiting.append(_StatusRequest(client, number, known, asked))
+        self._waiting.append(StatusRequest(client, number, known, asked))
 
     def _take_figures(
-        self, worker: DeviceWorker, figures: DeviceFigures, only: _StatusRequest | None = None
+        self, worker: DeviceWorker, figures: DeviceFigures, only: StatusRequest | None = None
     ) -> None:
         clients = tuple(
-            msgspec.structs.replace(one, pid=self._places[one.client].client.pid)
+            msgspec.structs.replace(
+                one,
+                pid=self._places[one.client].client.pid,
+                peer=self._places[one.client].client.peer,
+            )
             for one in figures.clients
             if one.client in self._places
         )
         full = msgspec.structs.replace(
-            figures, worker_pid=worker.pid, restarts=worker.restarts, clients=clients
+            figures,
+            worker_pid=worker.pid,
+            restarts=worker.restarts,
+            clients=clients,
+            plugin_index=worker.info.plugin_index,
+            kind=worker.info.kind,
+            name=worker.info.name,
         )
         for request in self._waiting if only is None else [only]:
             if figures.index in request.missing:
                 request.missing.discard(figures.index)
                 request.figures.append(full)
 
-    def _answer_status(self, request: _StatusRequest) -> None:
+    def _answer_status(self, request: StatusRequest) -> None:
         silent = [self._workers[index].figures("not answering") for index in request.missing]
         devices = sorted([*request.figures, *silent], key=lambda figures: figures.index)
         status = ManagerStatus(
@@ -414,8 +415,21 @@ class Manager:
             port=self._address.port,
             uptime_s=time.monotonic() - self._begun_s,
             devices=tuple(devices),
+            listen="" if self._gateway is None else self._gateway.state,
         )
         self._say(request.client, Status(request.number, status))
+
+    # -- the gateway for other machines
+
+    def _start_gateway(self, gateway: GatewayProcess) -> None:
+        gateway.start()
+        fd = gateway.sentinel_fd
+
+        def ended() -> None:
+            self._unwatch(fd)
+            gateway.ended()
+
+        self._watch(fd, ended)
 
     # -- end
 
@@ -424,6 +438,8 @@ class Manager:
         if self._listener is not None:
             Path(self._address.socket_path).unlink(missing_ok=True)
             self._listener.close()
+        if self._gateway is not None:
+            self._gateway.say_end(self._why_ending or "an error")
         for client in list(self._clients.values()):
             self._say(client, Ending(self._why_ending))
             if client is not self._stopper:
@@ -432,6 +448,8 @@ class Manager:
             worker.close_line()  # all at once, then one after the other
         for worker in self._workers.values():
             worker.stop()
+        if self._gateway is not None:
+            self._gateway.stop()
         for fd in self._pidfds.values():
             os.close(fd)
         self._selector.close()

@@ -84,7 +84,8 @@ class DeviceWorker:
         finally:
             theirs.close()
         self._child, self._line = child, line
-        line.send(Begin(self.info.index, self.info.plugin, self._lock_path))
+        info = self.info
+        line.send(Begin(info.index, info.plugin, self._lock_path, info.plugin_index))
         log.info("started %s (process %d)", child.role, child.pid)
         return True
 
@@ -112,6 +113,9 @@ class DeviceWorker:
             state=state or ("starting" if self._child is not None else "idle"),
             worker_pid=self.pid,
             restarts=self.restarts,
+            plugin_index=self.info.plugin_index,
+            kind=self.info.kind,
+            name=self.info.name,
         )
 
     def receive(self) -> tuple[Message, list[int]] | None:

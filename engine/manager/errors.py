@@ -2,7 +2,7 @@
 
 from engine.errors import BrokenError, EngineError
 
-__all__ = ("ManagerLostError", "ManagerUnavailableError")
+__all__ = ("ManagerKeyError", "ManagerLostError", "ManagerUnavailableError")
 
 
 class ManagerLostError(BrokenError):
@@ -15,3 +15,9 @@ class ManagerUnavailableError(EngineError, RuntimeError):
     """There is no device manager here, and none could be started."""
 
     code = "manager_unavailable"
+
+
+class ManagerKeyError(ManagerUnavailableError):
+    """A key for a device manager over a network is missing, unusable, or not the right one."""
+
+    code = "manager_key"

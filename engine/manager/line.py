@@ -11,9 +11,12 @@ from engine.errors import BrokenError, ClosedError
 from engine.manager.messages import Message
 from engine.process import Deadline, PeerGoneError, wait_readable
 
-__all__ = ("MAX_LINE_BYTES", "Line", "close_fds")
+__all__ = ("MAX_LINE_BYTES", "UNREADABLE", "Line", "close_fds")
 
 MAX_LINE_BYTES = 128 * 1024
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding bytes from others may raise; text that is not UTF-8 is no error of msgspec's."""
+
 _MOST_FDS = 250
 
 _encoder = msgspec.msgpack.Encoder()
@@ -81,7 +84,7 @@ class Line:
             if flags & (socket.MSG_CTRUNC | socket.MSG_TRUNC):
                 raise BrokenError("a message to the manager was cut off")
             return _decoder.decode(data), fds
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             close_fds(fds)
             raise BrokenError(f"the peer sent a message that makes no sense: {error}") from error
         except BrokenError:
@@ -93,7 +96,10 @@ class Line:
             try:
                 data, fds, flags, _ = socket.recv_fds(self._socket, MAX_LINE_BYTES, _MOST_FDS)
             except BlockingIOError:
-                if not wait_readable([self._socket.fileno()], deadline.left_s()):
+                fd = self._socket.fileno()
+                if fd < 0:  # closed by another thread just now
+                    raise _closed() from None
+                if not wait_readable([fd], deadline.left_s()):
                     return None, [], 0
             except OSError as error:
                 if self._is_closed:

@@ -22,6 +22,7 @@ __all__ = (
     "Hello",
     "Leave",
     "Left",
+    "Listening",
     "Message",
     "ModelPorts",
     "Open",
@@ -50,9 +51,10 @@ class ModelPorts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):
-    """A client's first message."""
+    """A client's first message; `peer` says on whose behalf, when that is not its own process."""
 
     version: int
+    peer: str = ""
 
 
 class Welcome(msgspec.Struct, frozen=True, tag=True):
@@ -137,6 +139,15 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
     """Asks the manager to end; it closes the line when it has."""
 
 
+# -- manager and gateway
+
+
+class Listening(msgspec.Struct, frozen=True, tag=True):
+    """The gateway of other machines is ready; the manager's last word to it is `Ending`."""
+
+    address: str
+
+
 # -- manager and worker
 
 
@@ -146,6 +157,7 @@ class Begin(msgspec.Struct, frozen=True, tag=True):
     device: int
     plugin: str
     lock_path: str
+    plugin_index: int = 0
 
 
 class Attach(msgspec.Struct, frozen=True, tag=True):
@@ -202,6 +214,7 @@ Message = (
     | Leave
     | Left
     | Stop
+    | Listening
     | Begin
     | Attach
     | Attached

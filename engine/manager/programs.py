@@ -11,7 +11,7 @@ from engine.errors import BrokenError, EngineError, PluginNotFoundError
 from engine.manager.attachment import LoadedProgram
 from engine.manager.device_lock import DeviceLock
 from engine.manager.messages import Begin
-from engine.plugins import DeviceTelemetry, HasTelemetry, ProcessingPlugin
+from engine.plugins import ChosenDevice, DeviceTelemetry
 from engine.plugins.discovery import find_plugins, import_plugin
 
 __all__ = ("Programs",)
@@ -31,10 +31,10 @@ class Programs:
         self._begin = begin
         self._lock = threading.Lock()
         self._loaded: dict[str, LoadedProgram] = {}
-        self._plugin: ProcessingPlugin | None = None
+        self._chosen: ChosenDevice | None = None
         self._problem: EngineError | None = None
         try:
-            self._plugin = _plugin_of(begin.plugin)
+            self._chosen = _chosen(begin.plugin, begin.plugin_index)
         except EngineError as error:
             self._problem = error  # for every client that comes
         self._device: DeviceLock | None = None
@@ -42,16 +42,12 @@ class Programs:
     @property
     def lanes(self) -> int:
         """Frames that the device executes at once: what its plugin says, or one per core."""
-        lanes = getattr(self._plugin, "lanes", 0)
-        wanted = lanes if isinstance(lanes, int) and lanes > 0 else _usable_cores()
-        return min(_MOST_LANES, wanted)
+        lanes = 0 if self._chosen is None else self._chosen.lanes
+        return min(_MOST_LANES, lanes if lanes > 0 else _usable_cores())
 
     def telemetry(self) -> DeviceTelemetry:
         """Read the device's sensors, where it has some."""
-        plugin: object = self._plugin
-        if isinstance(plugin, HasTelemetry):
-            return plugin.telemetry(0)
-        return DeviceTelemetry()
+        return DeviceTelemetry() if self._chosen is None else self._chosen.telemetry()
 
     def name_of(self, key: str) -> str:
         """Return a loaded program's name; its key when it is not loaded."""
@@ -103,12 +99,12 @@ class Programs:
         data = _read_all(fds)
         if hashlib.sha256(data).hexdigest() != key:
             raise BrokenError(f"the bytes of program {name!r} are not those that were announced")
-        if self._plugin is None:
+        if self._chosen is None:
             raise self._problem or BrokenError("the device has no plugin")
         dfp = Dfp(data)
         graphs = [dfp.graph(index) for index in range(len(dfp.models))]
         log.info("loading program %s on device %d", name, self._begin.device)
-        return LoadedProgram.load(key, name, graphs, self._plugin)
+        return LoadedProgram.load(key, name, graphs, self._chosen)
 
     def _hold_device(self) -> None:
         if self._device is None:
@@ -122,14 +118,14 @@ class Programs:
             self._device = None
 
 
-def _plugin_of(key: str) -> ProcessingPlugin:
-    """Return a plugin without a probe: if it crashes, it does so in this process of its own."""
+def _chosen(key: str, index: int) -> ChosenDevice:
+    """Return a device without a probe: if it crashes, it does so in this process of its own."""
     places = find_plugins()
     if key not in places:
         raise PluginNotFoundError(
             f"there is no plugin {key!r}; installed are {', '.join(places)}", plugin=key
         )
-    return import_plugin(places[key])
+    return ChosenDevice(import_plugin(places[key]), index)
 
 
 def _read_all(fds: Sequence[int]) -> bytes:

@@ -1,103 +1,30 @@
 """Programs on shared devices, as a client has them: sessions executed by another process."""
 
-import contextlib
 import logging
-import socket
 import threading
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from engine.dfp import Dfp
-from engine.errors import BrokenError, ClosedError, DeviceNotFoundError, EngineError, from_wire
-from engine.manager.address import ManagerAddress
-from engine.manager.attachment import MAX_FRAME_MESSAGE_BYTES
-from engine.manager.control import Control
+from engine.errors import ClosedError, EngineError
+from engine.manager.address import AnyAddress
+from engine.manager.devices import numbers_of
 from engine.manager.errors import ManagerLostError
-from engine.manager.messages import Failed, ModelPorts, Opened, Result, Run
+from engine.manager.messages import ModelPorts
+from engine.manager.place import LinkLostError, Place
+from engine.manager.reaching import reach
 from engine.manager.sharing import ShareSettings
-from engine.manager.slots import FrameSlots, Placed
 from engine.plugins import DeviceTelemetry
+from engine.plugins.device_list import choice_of_user
 from engine.protocol import TensorInfo
-from engine.shm import SlotRing
 
 __all__ = ("RemoteProgram", "RemoteSession")
 
 log = logging.getLogger(__name__)
 
 Array = np.ndarray[Any, Any]
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Result] = msgspec.msgpack.Decoder(Result)
-
-
-class _LinkLostError(BrokenError):
-    """The worker at the other end of a link is gone."""
-
-    code = "link_lost"
-
-
-class _Place:
-    """A program on one device: rings, and links that carry one frame at a time each."""
-
-    def __init__(self, opened: Opened, fds: Sequence[int]) -> None:
-        self.device = opened.device
-        self.worker_pid = opened.worker_pid
-        self.ports = opened.models
-        self.links = [socket.socket(fileno=fd) for fd in fds]
-        self.is_lost = False
-        self._rings: list[FrameSlots] = []
-        for link in self.links:
-            link.setblocking(True)
-        try:
-            tensors = [ports.inputs for ports in opened.models]
-            self._rings.append(FrameSlots(SlotRing.attach(opened.requests), tensors))
-            tensors = [ports.outputs for ports in opened.models]
-            self._rings.append(FrameSlots(SlotRing.attach(opened.replies), tensors))
-        except BaseException:
-            self.close()
-            raise
-        self._requests, self._replies = self._rings
-        self.free = list(self.links)
-
-    @property
-    def load(self) -> float:
-        """Part of the links that are in use."""
-        return 1.0 - len(self.free) / len(self.links)
-
-    def call(self, link: socket.socket, model: int, inputs: Sequence[Array]) -> list[Array]:
-        """Have one frame executed and return private copies of its outputs."""
-        placed = self._requests.write(model, inputs)
-        try:
-            link.send(_encoder.encode(Run(model, placed.slot, placed.shapes, placed.spill)))
-            data = link.recv(MAX_FRAME_MESSAGE_BYTES)
-        except OSError as error:
-            raise _LinkLostError("the link to the device's worker broke") from error
-        if not data:
-            raise _LinkLostError("the link to the device's worker ended")
-        result = _decoder.decode(data)
-        if isinstance(result, Failed):
-            raise from_wire(result.error)
-        views = self._replies.read(model, Placed(result.slot, result.shapes, result.spill))
-        outputs = [np.array(view) for view in views]
-        self._replies.release(result.slot)
-        return outputs
-
-    def hang_up(self) -> None:
-        """Wake who waits on a link, and let the worker know."""
-        self.is_lost = True
-        for link in self.links:
-            with contextlib.suppress(OSError):
-                link.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Let go of the memory; nobody is in `call` any more."""
-        for link in self.links:
-            link.close()
-        for ring in self._rings:
-            ring.close()
 
 
 class RemoteSession:
@@ -136,6 +63,8 @@ class RemoteProgram:
     Parameters
     ----------
     device_ids : devices, each once.
+    may_go_where_tuned : a tuned program goes to the device it was tuned for, when it is the first
+        one that is asked for, as by default.
 
     Raises
     ------
@@ -154,9 +83,16 @@ class RemoteProgram:
     """
 
     def __init__(
-        self, dfp: Dfp, device_ids: Sequence[int], settings: ShareSettings, address: ManagerAddress
+        self,
+        dfp: Dfp,
+        device_ids: Sequence[int],
+        settings: ShareSettings,
+        address: AnyAddress,
+        *,
+        may_go_where_tuned: bool = True,
     ) -> None:
         self._dfp = dfp
+        self._asked_ids = list(device_ids)
         self._device_ids = list(device_ids)
         self._settings = settings
         self._address = address
@@ -164,10 +100,12 @@ class RemoteProgram:
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
         self._opening = threading.Lock()
-        self._places: dict[int, _Place] = {}
-        self._control = Control.reach(address)
+        self._places: dict[int, Place] = {}
+        self._control = reach(address)
         try:
-            self._check_devices()
+            self._device_ids = numbers_of(self._control.devices, device_ids)
+            if may_go_where_tuned:
+                self._device_ids = self._where_tuned(self._device_ids)
             for device in self._device_ids:
                 self._places[device] = self._open(device)
         except BaseException:
@@ -188,7 +126,7 @@ class RemoteProgram:
         place, link = self._borrow()
         try:
             return place.call(link, model, inputs)
-        except _LinkLostError:
+        except LinkLostError:
             place.is_lost = True
             raise self._why_lost(place) from None
         except ClosedError:
@@ -208,7 +146,8 @@ class RemoteProgram:
             status = self._control.status()
         except EngineError:
             return DeviceTelemetry()
-        figures = next(figures for figures in status.devices if figures.index == device)
+        used = dict(zip(self._asked_ids, self._device_ids, strict=True))[device]
+        figures = next(figures for figures in status.devices if figures.index == used)
         return DeviceTelemetry(figures.busy, figures.temperature_c, figures.power_w)
 
     def interrupt(self) -> None:
@@ -231,7 +170,7 @@ class RemoteProgram:
         for place in places:
             place.close()
 
-    def _borrow(self) -> tuple[_Place, socket.socket]:
+    def _borrow(self) -> tuple[Place, Any]:
         with self._lock:
             while True:
                 self._check_open()
@@ -242,7 +181,7 @@ class RemoteProgram:
                     return place, place.free.pop()
                 self._room.wait()
 
-    def _give_back(self, place: _Place, link: socket.socket) -> None:
+    def _give_back(self, place: Place, link: object) -> None:
         with self._lock:
             place.free.append(link)
             self._room.notify()
@@ -251,7 +190,7 @@ class RemoteProgram:
         if is_last and is_replaced and not self._is_closed:
             place.close()
 
-    def _why_lost(self, place: _Place) -> EngineError:
+    def _why_lost(self, place: Place) -> EngineError:
         self._check_open()
         error = self._control.why_lost(place.worker_pid)
         self._check_open()
@@ -269,7 +208,7 @@ class RemoteProgram:
             except ManagerLostError:
                 self._check_open()
                 self._control.close()
-                control = Control.reach(self._address)
+                control = reach(self._address)
                 with self._lock:
                     self._check_open()
                     self._control = control
@@ -277,7 +216,7 @@ class RemoteProgram:
             self._replace(fresh)
             log.info("opened the program again on device %s", list(fresh))
 
-    def _replace(self, fresh: dict[int, _Place]) -> None:
+    def _replace(self, fresh: dict[int, Place]) -> None:
         with self._lock:
             for device, place in fresh.items():
                 before = self._places[device]
@@ -287,19 +226,26 @@ class RemoteProgram:
                     before.close()
             self._room.notify_all()
 
-    def _open(self, device: int) -> _Place:
-        opened, fds = self._control.open(device, self._dfp, self._settings)
-        return _Place(opened, fds)
+    def _open(self, device: int) -> Place:
+        return self._control.open(device, self._dfp, self._settings)
 
-    def _check_devices(self) -> None:
-        known = {info.index for info in self._control.devices}
-        for device in self._device_ids:
-            if device not in known:
-                raise DeviceNotFoundError(
-                    f"there is no device {device}; the device manager has the devices 0 to "
-                    f"{len(known) - 1}",
-                    device=device,
-                )
+    def _where_tuned(self, device_ids: list[int]) -> list[int]:
+        """Return the device that a tuned program wants, where the choice is left to it.
+
+        Nobody chose when the program is for the first device only, as by default, and its user
+        said nothing of devices either.
+        """
+        tuned = self._dfp.tuned
+        if tuned is None or self._asked_ids != [0] or choice_of_user():
+            return device_ids
+        found = [info.index for info in self._control.devices if info.plugin == tuned.plugin]
+        if not found:
+            log.warning(
+                "the program was tuned for %s, which the device manager does not share; it runs "
+                "on device 0",
+                tuned.plugin,
+            )
+        return found[:1] or device_ids
 
     def _check_open(self) -> None:
         if self._is_closed:

@@ -70,6 +70,7 @@ def start_manager(
     *,
     devices: Sequence[str] = (),
     idle_timeout_s: float = IDLE_TIMEOUT_S,
+    listen: str = "",
     start_timeout_s: float = _START_S,
 ) -> bool:
     """Start a manager in the background; False when one serves the address already.
@@ -77,6 +78,8 @@ def start_manager(
     Parameters
     ----------
     devices : plugin of each device; what is best here when empty.
+    listen : host name or number of this machine at which other machines reach it, at the port of
+        the address; empty: not at all.
 
     Raises
     ------
@@ -89,12 +92,16 @@ def start_manager(
         if line is not None:
             line.close()
             return False
-        _spawn(address, devices, idle_timeout_s, start_timeout_s)
+        _spawn(address, devices, idle_timeout_s, listen, start_timeout_s)
     return True
 
 
 def _spawn(
-    address: ManagerAddress, devices: Sequence[str], idle_timeout_s: float, timeout_s: float
+    address: ManagerAddress,
+    devices: Sequence[str],
+    idle_timeout_s: float,
+    listen: str,
+    timeout_s: float,
 ) -> None:
     begun = time.monotonic()
     ours, theirs = os.pipe()
@@ -103,6 +110,7 @@ def _spawn(
             "engine.manager",
             *("--folder", address.folder, "--port", str(address.port), "--detach"),
             *("--idle-timeout", str(idle_timeout_s), "--ready-fd", str(theirs)),
+            *(("--listen", listen) if listen else ()),
             *(word for device in devices for word in ("--device", device)),
         )
         with _log_file(Path(address.log_path)) as log:

@@ -12,10 +12,18 @@ class DeviceInfo(msgspec.Struct, frozen=True):
     ----------
     index : its number, as in `device_ids`.
     plugin : key of the plugin that executes on it.
+    plugin_index : its number within the plugin.
+    kind, name, memory_bytes, precision : see `engine.plugins.ListedDevice`; empty where nobody
+        asked the plugin.
     """
 
     index: int
     plugin: str
+    plugin_index: int = 0
+    kind: str = ""
+    name: str = ""
+    memory_bytes: int = 0
+    precision: str = ""
 
 
 class ClientFigures(msgspec.Struct, frozen=True):
@@ -26,6 +34,7 @@ class ClientFigures(msgspec.Struct, frozen=True):
     share : part of the device's busy time of the last seconds, 0..1.
     queued : frames that wait.
     mean_wait_ms : how long its frames waited for their turn, on average.
+    peer : key and host of a client on another machine, whose process here is the gateway.
     """
 
     client: int
@@ -39,6 +48,7 @@ class ClientFigures(msgspec.Struct, frozen=True):
     queued: int = 0
     executing: int = 0
     mean_wait_ms: float = 0.0
+    peer: str = ""
 
 
 class DeviceFigures(msgspec.Struct, frozen=True):
@@ -51,6 +61,7 @@ class DeviceFigures(msgspec.Struct, frozen=True):
     swaps : how often another program got the device.
     busy : part of its lanes that worked in the last seconds, 0..1.
     temperature_c, power_w : None where the device does not measure them.
+    plugin_index, kind, name : see `DeviceInfo`.
     """
 
     index: int
@@ -65,13 +76,17 @@ class DeviceFigures(msgspec.Struct, frozen=True):
     temperature_c: float | None = None
     power_w: float | None = None
     clients: tuple[ClientFigures, ...] = ()
+    plugin_index: int = 0
+    kind: str = ""
+    name: str = ""
 
 
 class ManagerStatus(msgspec.Struct, frozen=True):
-    """The whole manager."""
+    """The whole manager; `listen` says where other machines reach it, empty when they do not."""
 
     pid: int
     folder: str
     port: int
     uptime_s: float
     devices: tuple[DeviceFigures, ...]
+    listen: str = ""

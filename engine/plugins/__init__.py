@@ -9,15 +9,23 @@ from engine.plugins.api import (
     ProcessingPlugin,
     Session,
 )
+from engine.plugins.chosen_device import ChosenDevice, load_on
+from engine.plugins.device_list import find_devices, list_devices
+from engine.plugins.device_order import ListedDevice
 from engine.plugins.registry import PluginRegistry
 
 __all__ = (
+    "ChosenDevice",
     "Device",
     "DeviceTelemetry",
     "ForeignPrograms",
     "HasTelemetry",
+    "ListedDevice",
     "PluginRegistry",
     "ProbeReport",
     "ProcessingPlugin",
     "Session",
+    "find_devices",
+    "list_devices",
+    "load_on",
 )

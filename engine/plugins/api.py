@@ -6,6 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 import numpy as np
 
+from engine.protocol import PluginDevice as Device
 from engine.protocol import TensorInfo
 
 __all__ = (
@@ -17,15 +18,6 @@ __all__ = (
     "ProcessingPlugin",
     "Session",
 )
-
-
-class Device(msgspec.Struct, frozen=True):
-    """One piece of hardware a plugin can use; `memory_bytes` is 0 when it is not known."""
-
-    index: int
-    kind: str
-    name: str
-    memory_bytes: int = 0
 
 
 class ProbeReport(msgspec.Struct, frozen=True):
@@ -85,8 +77,11 @@ class ProcessingPlugin(Protocol):
         """Find out whether the plugin works here. Runs in a child process and may crash there."""
         ...
 
-    def load(self, graph: bytes, *, threads_per_lane: int = 1) -> Session:
-        """Load an ONNX graph.
+    def load(self, graph: bytes, *, threads_per_lane: int = 1, device_index: int = 0) -> Session:
+        """Load an ONNX graph on one of the plugin's devices.
+
+        A plugin that takes no `device_index` is used on its first device alone; it is never called
+        with one. A session raises `DeviceLostError` when its device answers no more.
 
         Raises
         ------

@@ -9,12 +9,13 @@ import msgspec
 from engine.errors import PluginUnavailableError
 from engine.plugins.api import ProcessingPlugin
 
-__all__ = ("GROUP", "PluginPlace", "find_plugins", "import_plugin")
+__all__ = ("GROUP", "REFERENCE", "PluginPlace", "find_plugins", "import_plugin")
 
 log = logging.getLogger(__name__)
 
 GROUP = "penstock.plugins"
-_FIRST, _LAST = "onnxruntime-cpu", "onnx-reference"
+REFERENCE = "onnx-reference"
+_FIRST, _LAST = "onnxruntime-cpu", REFERENCE
 
 
 class PluginPlace(msgspec.Struct, frozen=True):
@@ -25,6 +26,8 @@ class PluginPlace(msgspec.Struct, frozen=True):
     is_built_in : it came with Penstock, so another one cannot take its key.
     is_certain : it works everywhere, so it needs no probe before it is used.
     is_on_request : it is used only when somebody names it.
+    kind : of its devices, as far as that is known before a probe.
+    is_foreign : it executes only what a vendor's own compiler made.
     """
 
     key: str
@@ -34,10 +37,18 @@ class PluginPlace(msgspec.Struct, frozen=True):
     name: str = ""
     is_certain: bool = False
     is_on_request: bool = False
+    kind: str = ""
+    is_foreign: bool = False
 
 
 def _built_in(
-    key: str, target: str, plugin_id: str, name: str, *, is_on_request: bool = False
+    key: str,
+    target: str,
+    plugin_id: str,
+    name: str,
+    *,
+    kind: str = "cpu",
+    is_on_request: bool = False,
 ) -> PluginPlace:
     return PluginPlace(
         key,
@@ -47,6 +58,8 @@ def _built_in(
         name=name,
         is_certain=key in (_FIRST, _LAST),
         is_on_request=is_on_request,
+        kind=kind,
+        is_foreign=key == "mx3",
     )
 
 
@@ -63,24 +76,28 @@ _BUILT_IN = (
         "onnxruntime_gpu:CudaPlugin",
         "5d2c5f0e-40f1-5a0b-8c2f-0d3e6f5b1a01",
         "onnxruntime (CUDA)",
+        kind="gpu",
     ),
     _built_in(
         "onnxruntime-tensorrt",
         "onnxruntime_gpu:TensorRtPlugin",
         "5d2c5f0e-40f1-5a0b-8c2f-0d3e6f5b1a02",
         "onnxruntime (TensorRT)",
+        kind="gpu",
     ),
     _built_in(
         "onnxruntime-directml",
         "onnxruntime_gpu:DirectMlPlugin",
         "5d2c5f0e-40f1-5a0b-8c2f-0d3e6f5b1a03",
         "onnxruntime (DirectML)",
+        kind="gpu",
     ),
     _built_in(
         "onnxruntime-coreml",
         "onnxruntime_gpu:CoreMlPlugin",
         "5d2c5f0e-40f1-5a0b-8c2f-0d3e6f5b1a04",
         "onnxruntime (CoreML)",
+        kind="gpu",
         is_on_request=True,
     ),
     _built_in(
@@ -101,6 +118,7 @@ _BUILT_IN = (
         "mx3:Mx3Plugin",
         "3f9e2b70-0c3e-5d7a-b0a6-6f1d7c0b9e31",
         "MemryX MX3 (not yet run on a card)",
+        kind="accelerator",
         is_on_request=True,
     ),
     _built_in(
@@ -108,6 +126,7 @@ _BUILT_IN = (
         "simulator:SimulatorPlugin",
         "c7b1d6a2-1f4d-5b39-8e64-2a9f0d5c4e77",
         "Simulated pipelined accelerator",
+        kind="simulated",
         is_on_request=True,
     ),
     _built_in(

@@ -5,9 +5,10 @@ import platform
 import threading
 from pathlib import Path
 
+from engine.errors import DeviceNotFoundError
 from engine.plugins.api import DeviceTelemetry
 
-__all__ = ("HostSensors", "memory_bytes", "processor_name")
+__all__ = ("HostSensors", "check_only_device", "memory_bytes", "processor_name")
 
 
 class HostSensors:
@@ -26,6 +27,21 @@ class HostSensors:
         spent = total - total_before
         utilization = min(1.0, max(0.0, (busy - busy_before) / spent)) if spent > 0 else None
         return DeviceTelemetry(utilization=utilization, temperature_c=_temperature_c())
+
+
+def check_only_device(device_index: int, name: str) -> None:
+    """Refuse any device but the first, for plugins that have no other.
+
+    Raises
+    ------
+    DeviceNotFoundError
+        When another is wanted.
+    """
+    if device_index:
+        raise DeviceNotFoundError(
+            f"{name} has one device, number 0, so that device {device_index} of it cannot be used",
+            device=device_index,
+        )
 
 
 def processor_name() -> str:

@@ -13,6 +13,7 @@ from engine.errors import (
     ProgramMalformedError,
 )
 from engine.plugins.api import Device, ProbeReport, Session
+from engine.plugins.host import check_only_device
 from engine.plugins.tensors import InputCheck, first_sentence
 from engine.protocol import TensorInfo
 
@@ -36,7 +37,7 @@ class OnnxReferencePlugin:
             True, version=onnx.__version__, devices=(Device(0, "cpu", "NumPy on one core"),)
         )
 
-    def load(self, graph: bytes, *, threads_per_lane: int = 1) -> Session:
+    def load(self, graph: bytes, *, threads_per_lane: int = 1, device_index: int = 0) -> Session:
         """Load an ONNX graph.
 
         Raises
@@ -45,7 +46,10 @@ class OnnxReferencePlugin:
             When the bytes are no ONNX graph.
         ProgramIncompatibleError
             When the evaluator does not know an operator of it.
+        DeviceNotFoundError
+            When `device_index` is not 0.
         """
+        check_only_device(device_index, self.name)
         import onnx  # noqa: PLC0415 - slow to load, and only wanted here
         from onnx.reference import ReferenceEvaluator  # noqa: PLC0415
 

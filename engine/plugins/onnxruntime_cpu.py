@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.errors import ClosedError, DeviceError, ProgramIncompatibleError
 from engine.plugins.api import Device, DeviceTelemetry, ProbeReport, Session
-from engine.plugins.host import HostSensors, memory_bytes, processor_name
+from engine.plugins.host import HostSensors, check_only_device, memory_bytes, processor_name
 from engine.plugins.tensors import InputCheck, first_sentence
 from engine.protocol import TensorInfo
 
@@ -55,14 +55,17 @@ class OnnxRuntimeCpuPlugin:
         device = Device(0, "cpu", processor_name(), memory_bytes())
         return ProbeReport(True, version=onnxruntime.__version__, devices=(device,))
 
-    def load(self, graph: bytes, *, threads_per_lane: int = 1) -> Session:
+    def load(self, graph: bytes, *, threads_per_lane: int = 1, device_index: int = 0) -> Session:
         """Load an ONNX graph; the session may be shared by all lanes.
 
         Raises
         ------
         ProgramIncompatibleError
             When onnxruntime refuses the graph, or the graph uses values that are not arrays.
+        DeviceNotFoundError
+            When `device_index` is not 0.
         """
+        check_only_device(device_index, self.name)
         import onnxruntime  # noqa: PLC0415 - loading it is what may crash
 
         try:

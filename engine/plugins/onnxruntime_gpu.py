@@ -4,14 +4,14 @@ Written against onnxruntime's documented providers. What was run is the refusal 
 such a device; no model was executed on one yet.
 """
 
-import shutil
-import subprocess
 from typing import Any, ClassVar
 
 import numpy as np
 
 from engine.errors import PluginUnavailableError, ProgramIncompatibleError
-from engine.plugins.api import Device, ProbeReport, Session
+from engine.plugins.api import Device, DeviceTelemetry, ProbeReport, Session
+from engine.plugins.host import check_only_device
+from engine.plugins.nvidia import NvidiaSensors, nvidia_devices
 from engine.plugins.onnxruntime_cpu import TINY_MODEL, OnnxRuntimeSession, session_options
 from engine.plugins.prerequisites import CUDA, DIRECTML, TENSORRT
 from engine.plugins.tensors import first_sentence
@@ -29,6 +29,7 @@ class _ProviderPlugin:
     provider : name of the provider in onnxruntime.
     remedy : what to install, and where.
     options : the provider's settings.
+    device_option : that of them which takes a device's number; empty where there is none.
     """
 
     key: str
@@ -38,6 +39,7 @@ class _ProviderPlugin:
     provider: ClassVar[str]
     remedy: ClassVar[str]
     options: ClassVar[dict[str, str]] = {}
+    device_option: ClassVar[str] = ""
 
     def probe(self) -> ProbeReport:
         """Execute a tiny model, and check that it ran on the device and not on the processor."""
@@ -58,8 +60,8 @@ class _ProviderPlugin:
         session.close()
         return ProbeReport(True, version=version, devices=self._devices())
 
-    def load(self, graph: bytes, *, threads_per_lane: int = 1) -> Session:
-        """Load an ONNX graph.
+    def load(self, graph: bytes, *, threads_per_lane: int = 1, device_index: int = 0) -> Session:
+        """Load an ONNX graph on a device.
 
         Raises
         ------
@@ -67,16 +69,23 @@ class _ProviderPlugin:
             When onnxruntime did not take the device but the processor.
         ProgramIncompatibleError
             When onnxruntime refuses the graph.
+        DeviceNotFoundError
+            When the provider has one device and `device_index` is another.
         """
         import onnxruntime  # noqa: PLC0415 - loading it is what may crash
 
+        settings = dict(self.options)
+        if self.device_option:
+            settings[self.device_option] = str(device_index)
+        else:
+            check_only_device(device_index, self.name)
         options = session_options(threads_per_lane)
         self._adjust(options)
         try:
             native = onnxruntime.InferenceSession(
                 bytes(graph),
                 options,
-                providers=[(self.provider, dict(self.options)), "CPUExecutionProvider"],
+                providers=[(self.provider, settings), "CPUExecutionProvider"],
             )
         except Exception as error:
             raise ProgramIncompatibleError(
@@ -99,7 +108,23 @@ class _ProviderPlugin:
         return (Device(0, "gpu", self.name),)
 
 
-class CudaPlugin(_ProviderPlugin):
+class _NvidiaPlugin(_ProviderPlugin):
+    """A provider whose devices NVIDIA's own tool knows."""
+
+    device_option = "device_id"
+
+    def __init__(self) -> None:
+        self._sensors = NvidiaSensors()
+
+    def telemetry(self, device_index: int = 0) -> DeviceTelemetry:
+        """Ask NVIDIA's own tool; an answer counts for a second."""
+        return self._sensors.read(device_index)
+
+    def _devices(self) -> tuple[Device, ...]:
+        return nvidia_devices()
+
+
+class CudaPlugin(_NvidiaPlugin):
     """NVIDIA processors through CUDA; the rounding of TF32 is switched off."""
 
     key = "onnxruntime-cuda"
@@ -107,13 +132,10 @@ class CudaPlugin(_ProviderPlugin):
     name = "onnxruntime (CUDA)"
     provider = "CUDAExecutionProvider"
     remedy = CUDA
-    options: ClassVar[dict[str, str]] = {"device_id": "0", "use_tf32": "0"}
-
-    def _devices(self) -> tuple[Device, ...]:
-        return _nvidia_devices()
+    options: ClassVar[dict[str, str]] = {"use_tf32": "0"}
 
 
-class TensorRtPlugin(_ProviderPlugin):
+class TensorRtPlugin(_NvidiaPlugin):
     """NVIDIA processors through TensorRT, which rounds to TF32 where the device can."""
 
     key = "onnxruntime-tensorrt"
@@ -122,10 +144,6 @@ class TensorRtPlugin(_ProviderPlugin):
     precision = "tf32"
     provider = "TensorrtExecutionProvider"
     remedy = TENSORRT
-    options: ClassVar[dict[str, str]] = {"device_id": "0"}
-
-    def _devices(self) -> tuple[Device, ...]:
-        return _nvidia_devices()
 
 
 class DirectMlPlugin(_ProviderPlugin):
@@ -136,6 +154,7 @@ class DirectMlPlugin(_ProviderPlugin):
     name = "onnxruntime (DirectML)"
     provider = "DmlExecutionProvider"
     remedy = DIRECTML
+    device_option = "device_id"
 
     def _adjust(self, options: Any) -> None:  # noqa: ANN401 - onnxruntime has no types
         options.enable_mem_pattern = False  # the provider's documentation demands it
@@ -150,17 +169,3 @@ class CoreMlPlugin(_ProviderPlugin):
     precision = "float16"
     provider = "CoreMLExecutionProvider"
     remedy = "use onnxruntime on macOS"
-
-
-def _nvidia_devices() -> tuple[Device, ...]:
-    """Return name and memory of the device in use, as NVIDIA's own tool tells them."""
-    tool = shutil.which("nvidia-smi")
-    if tool is not None:
-        query = ["--query-gpu=name,memory.total", "--format=csv,noheader,nounits", "--id=0"]
-        told = subprocess.run(
-            [tool, *query], capture_output=True, text=True, timeout=5, check=False
-        ).stdout
-        name, _, mebibytes = told.partition(",")
-        if name.strip() and mebibytes.strip().isdigit():
-            return (Device(0, "gpu", name.strip(), int(mebibytes) * 2**20),)
-    return (Device(0, "gpu", "NVIDIA GPU"),)

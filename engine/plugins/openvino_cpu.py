@@ -22,7 +22,7 @@ from engine.errors import (
     ProgramIncompatibleError,
 )
 from engine.plugins.api import Device, DeviceTelemetry, ProbeReport, Session
-from engine.plugins.host import HostSensors, memory_bytes
+from engine.plugins.host import HostSensors, check_only_device, memory_bytes
 from engine.plugins.onnxruntime_cpu import TINY_MODEL
 from engine.plugins.prerequisites import OPENVINO
 from engine.plugins.tensors import InputCheck, first_sentence
@@ -52,7 +52,7 @@ class OpenVinoPlugin:
         if find_spec("openvino") is None:
             return ProbeReport(False, OPENVINO)
         openvino = _import_quietly()  # loading it is what may crash
-        version = str(openvino.__version__)
+        version = str(openvino.__version__).partition("-")[0]  # without its build and branch
         core = openvino.Core()
         if self._capability not in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES"):
             return ProbeReport(False, f"this processor has no {self.precision}", version)
@@ -62,7 +62,7 @@ class OpenVinoPlugin:
         name = str(core.get_property(_DEVICE, "FULL_DEVICE_NAME"))
         return ProbeReport(True, version=version, devices=(Device(0, "cpu", name, memory_bytes()),))
 
-    def load(self, graph: bytes, *, threads_per_lane: int = 1) -> Session:
+    def load(self, graph: bytes, *, threads_per_lane: int = 1, device_index: int = 0) -> Session:
         """Load an ONNX graph; the session may be shared by all lanes.
 
         Raises
@@ -71,7 +71,10 @@ class OpenVinoPlugin:
             When OpenVINO is not installed.
         ProgramIncompatibleError
             When OpenVINO refuses the graph, or the graph uses values that are not arrays.
+        DeviceNotFoundError
+            When `device_index` is not 0.
         """
+        check_only_device(device_index, self.name)
         if find_spec("openvino") is None:
             raise PluginUnavailableError(OPENVINO, plugin=self.key)
         openvino = _import_quietly()  # loading it is what may crash

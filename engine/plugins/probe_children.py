@@ -18,7 +18,9 @@ from engine.plugins.probing import ProbeAnswer
 from engine.process import Outcome, python_command, wait_readable
 from engine.process.sentinel import sentinel_for
 
-__all__ = ("probe_in_children",)
+__all__ = ("TIMED_OUT", "probe_in_children")
+
+TIMED_OUT = "the probe did not answer within"
 
 _ANSWER_LIMIT_BYTES = 64 * 1024
 _TAIL_LIMIT_BYTES = 2048
@@ -145,7 +147,7 @@ def _early_end(child: _Child, timeout_s: float) -> str:
     if child.is_flooding:
         return "the probe printed far more than an answer"
     if not wait_readable([child.sentinel.fileno()], 0):
-        return f"the probe did not answer within {timeout_s:g} s"
+        return f"{TIMED_OUT} {timeout_s:g} s"
     return ""
 
 

@@ -149,7 +149,8 @@ def test_an_unknown_driver_is_refused_with_the_nearest_name(tmp_path: Path) -> N
 
 
 VERBS = (
-    "gui run demo serve compile inspect bench devices plugins drivers license manager exec doctor"
+    "gui run demo serve compile inspect bench tune devices plugins drivers license manager exec "
+    "doctor"
 )
 
 

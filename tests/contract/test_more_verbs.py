@@ -70,20 +70,62 @@ def test_every_verb_explains_itself_with_an_example(penstock: Penstock, verb: st
 # -- devices and drivers
 
 
-def test_devices_as_json_name_plugin_and_precision(penstock: Penstock) -> None:
+def test_devices_as_json_have_their_number_and_everything_that_is_known(penstock: Penstock) -> None:
     code, printed, _ = penstock("devices", "--json")
     rows = json.loads(printed)
 
     assert code == DONE
-    assert {"plugin", "device", "name", "precision"} == set(rows[0])
-    assert rows[0]["plugin"] == "onnxruntime-cpu"
+    assert [row["id"] for row in rows] == list(range(len(rows)))
+    first, last = rows[0], rows[-1]
+    assert first.keys() == {
+        *("id", "kind", "plugin", "index", "name", "memory_bytes", "precision", "telemetry")
+    }
+    assert (first["plugin"], first["kind"], first["index"]) == ("onnxruntime-cpu", "cpu", 0)
+    assert first["memory_bytes"] > 2**28
+    assert 0 <= first["telemetry"]["utilization"] <= 1
+    assert last["plugin"] == "onnx-reference"
+    assert last["memory_bytes"] is None
+    assert set(last["telemetry"].values()) == {None}
 
 
-def test_devices_are_printed_as_a_table(penstock: Penstock) -> None:
+def test_devices_are_a_table_of_at_most_100_columns(
+    penstock: Penstock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("PENSTOCK_SIMULATOR", "depth = 4, devices = [{}, {rate_hz = 100}]")
     code, printed, _ = penstock("devices")
 
     assert code == DONE
-    assert "onnxruntime-cpu" in printed
+    lines = printed.splitlines()
+    assert lines[0].split() == (
+        "id kind plugin name memory precision busy temp power".split()  # noqa: SIM905 - reads well
+    )
+    assert max(len(line) for line in lines) <= 100
+    assert lines[1].split()[:3] == ["0", "cpu", "onnxruntime-cpu"]
+    assert any(line.split()[1:3] == ["simulated", "simulator:1"] for line in lines)
+
+
+def test_devices_that_the_user_chose_are_the_list(
+    penstock: Penstock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_DEVICES", "onnx-reference,onnxruntime-cpu")
+    code, printed, _ = penstock("devices", "--json")
+
+    assert code == DONE
+    assert [(row["id"], row["plugin"]) for row in json.loads(printed)] == [
+        (0, "onnx-reference"),
+        (1, "onnxruntime-cpu"),
+    ]
+
+
+def test_a_choice_of_devices_that_are_not_there_is_one_line(
+    penstock: Penstock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_DEVICES", "onnxruntime-cpu:7")
+    code, _, said = penstock("devices")
+
+    assert code != DONE
+    assert "no device onnxruntime-cpu:7; there are 0 (onnxruntime-cpu)" in said
 
 
 def test_drivers_as_json_are_the_built_in_ones(penstock: Penstock) -> None:

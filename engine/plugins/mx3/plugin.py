@@ -77,7 +77,7 @@ class Mx3Plugin:
         )
         return ProbeReport(True, version=told, devices=devices)
 
-    def load(self, graph: bytes, *, threads_per_lane: int = 1) -> Session:
+    def load(self, graph: bytes, *, threads_per_lane: int = 1, device_index: int = 0) -> Session:
         """Refuse an ONNX graph: cards execute what the vendor's compiler made.
 
         Raises

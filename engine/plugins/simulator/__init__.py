@@ -7,6 +7,7 @@ from engine.plugins.simulator.settings import (
     Fault,
     FaultKind,
     SimulatorSettings,
+    read_devices,
     read_settings,
 )
 from engine.plugins.simulator.state import DeviceState, Outcome, admit, advance
@@ -24,5 +25,6 @@ __all__ = (
     "SteppedClock",
     "admit",
     "advance",
+    "read_devices",
     "read_settings",
 )

@@ -8,11 +8,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from engine.errors import DeviceError
+from engine.errors import DeviceError, DeviceLostError, DeviceNotFoundError
 from engine.plugins.api import Device, DeviceTelemetry, ProbeReport, Session
 from engine.plugins.onnxruntime_cpu import OnnxRuntimeCpuPlugin
 from engine.plugins.simulator.clock import Clock, RealClock
-from engine.plugins.simulator.settings import FaultKind, SimulatorSettings, read_settings
+from engine.plugins.simulator.settings import (
+    ENVIRONMENT,
+    FaultKind,
+    SimulatorSettings,
+    read_devices,
+)
 from engine.plugins.simulator.state import DeviceState, Outcome, admit, advance
 
 __all__ = ("SimulatedDevice", "SimulatorPlugin")
@@ -23,12 +28,12 @@ _KEY = "simulator"
 
 
 class SimulatorPlugin:
-    """One simulated device; used only when somebody asks for it by its key.
+    """Simulated devices, one unless there shall be more; used only when somebody asks for them.
 
     Parameters
     ----------
-    settings : what the device is like; None takes what the environment says.
-    clock : the device's time.
+    settings : what the device is like, or each of several; None takes what the environment says.
+    clock : the devices' time.
     """
 
     key = _KEY
@@ -37,42 +42,63 @@ class SimulatorPlugin:
     precision = "float32"
 
     def __init__(
-        self, settings: SimulatorSettings | None = None, clock: Clock | None = None
+        self,
+        settings: SimulatorSettings | Sequence[SimulatorSettings] | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        self.device = SimulatedDevice(settings or read_settings(), clock or RealClock())
+        if isinstance(settings, SimulatorSettings):
+            settings = (settings,)
+        clock = clock or RealClock()
+        self.devices = [SimulatedDevice(one, clock) for one in settings or read_devices()]
         self._backend = OnnxRuntimeCpuPlugin()
 
     @property
+    def device(self) -> "SimulatedDevice":
+        """The first device."""
+        return self.devices[0]
+
+    @property
     def lanes(self) -> int:
-        """How many frames have to be under way at once to use the device fully."""
-        return self.device.settings.depth
+        """How many frames have to be under way at once to use the deepest device fully."""
+        return max(device.settings.depth for device in self.devices)
 
     def probe(self) -> ProbeReport:
         """Say what is simulated; needs what computes its results."""
         report = self._backend.probe()
-        settings = self.device.settings
-        name = f"simulated: {settings.depth} stages, {settings.rate_hz:g} frames/s"
+        devices = tuple(
+            Device(number, "simulated", _name_of(device.settings))
+            for number, device in enumerate(self.devices)
+        )
         return ProbeReport(
-            report.is_available,
-            report.reason,
-            f"onnxruntime {report.version}",
-            (Device(0, "simulated", name),),
+            report.is_available, report.reason, f"onnxruntime {report.version}", devices
         )
 
-    def load(self, graph: bytes, *, threads_per_lane: int = 1) -> Session:
+    def load(self, graph: bytes, *, threads_per_lane: int = 1, device_index: int = 0) -> Session:
         """Load an ONNX graph.
 
         Raises
         ------
         ProgramIncompatibleError
             When onnxruntime refuses the graph.
+        DeviceNotFoundError
+            When there is no device of that number.
         """
+        if device_index >= len(self.devices):
+            raise DeviceNotFoundError(
+                f"there is no simulated device {device_index}; there are {len(self.devices)}, "
+                f"counted from 0, and {ENVIRONMENT} says how many",
+                device=device_index,
+            )
         session = self._backend.load(graph, threads_per_lane=threads_per_lane)
-        return _SimulatedSession(self.device, hashlib.sha256(graph).hexdigest(), session)
+        return _SimulatedSession(
+            self.devices[device_index], hashlib.sha256(graph).hexdigest(), session
+        )
 
     def telemetry(self, device_index: int = 0) -> DeviceTelemetry:
         """Read the simulated sensors; power and utilization are means since the reading before."""
-        return self.device.telemetry()
+        if device_index >= len(self.devices):
+            return DeviceTelemetry()
+        return self.devices[device_index].telemetry()
 
 
 class SimulatedDevice:
@@ -102,7 +128,7 @@ class SimulatedDevice:
         Raises
         ------
         DeviceError
-            When something goes wrong with it.
+            When something goes wrong with it; `DeviceLostError` when the device answers no more.
         """
         self._clock.wait_until(outcome.finished_s)
         if outcome.fault is FaultKind.ERROR:
@@ -112,7 +138,7 @@ class SimulatedDevice:
                 frame=outcome.frame,
             )
         if outcome.fault is FaultKind.WEDGE:
-            raise DeviceError(
+            raise DeviceLostError(
                 f"the simulated device answers no more since before frame {outcome.frame + 1}; "
                 "reset it",
                 plugin=_KEY,
@@ -174,3 +200,7 @@ class _SimulatedSession:
     def close(self) -> None:
         """Let go of the model."""
         self._session.close()
+
+
+def _name_of(settings: SimulatorSettings) -> str:
+    return f"simulated: {settings.depth} stages, {settings.rate_hz:g} frames/s"

@@ -5,16 +5,26 @@ import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from engine.errors import PluginError
 
-__all__ = ("ENVIRONMENT", "Fault", "FaultKind", "SimulatorSettings", "read_settings")
+__all__ = (
+    "ENVIRONMENT",
+    "Fault",
+    "FaultKind",
+    "SimulatorSettings",
+    "read_devices",
+    "read_settings",
+)
 
 ENVIRONMENT = "PENSTOCK_SIMULATOR"
-"""Holds a TOML file's path, or settings: ``depth = 4, rate_hz = 250, swap_s = 0.02``."""
+"""Holds a TOML file's path, or settings: ``depth = 4, rate_hz = 250, swap_s = 0.02``.
+
+Several devices are a list of what each has of its own: ``depth = 4, devices = [{}, {depth = 8}]``.
+"""
 
 _Positive = Annotated[float, msgspec.Meta(gt=0)]
 _NotNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -76,8 +86,22 @@ class SimulatorSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     faults: tuple[Fault, ...] = ()
 
 
+_MOST_DEVICES = 64
+
+
 def read_settings(environment: Mapping[str, str] = os.environ) -> SimulatorSettings:
-    """Return the settings that the environment asks for, or the defaults.
+    """Return the settings of the first device that the environment asks for, or the defaults.
+
+    Raises
+    ------
+    PluginError
+        When they cannot be read, naming what is wrong.
+    """
+    return read_devices(environment)[0]
+
+
+def read_devices(environment: Mapping[str, str] = os.environ) -> tuple[SimulatorSettings, ...]:
+    """Return the settings of every device that the environment asks for: one without a word.
 
     Raises
     ------
@@ -86,13 +110,16 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> SimulatorSetti
     """
     given = environment.get(ENVIRONMENT, "").strip()
     if not given:
-        return SimulatorSettings()
+        return (SimulatorSettings(),)
     try:
         if given.endswith(".toml"):
-            found: object = tomllib.loads(Path(given).read_text(encoding="utf-8"))
+            found = tomllib.loads(Path(given).read_text(encoding="utf-8"))
         else:
             found = tomllib.loads(f"settings = {{ {given} }}")["settings"]
-        return msgspec.convert(found, SimulatorSettings)
+        own = msgspec.convert(found.pop("devices", [{}]), list[dict[str, Any]])
+        if not 1 <= len(own) <= _MOST_DEVICES:
+            raise ValueError(f"devices are 1 to {_MOST_DEVICES}, not {len(own)}")
+        return tuple(msgspec.convert(found | one, SimulatorSettings) for one in own)
     except (OSError, ValueError) as error:
         raise PluginError(
             f"{ENVIRONMENT} has no settings of the simulator: {error}; write for example "

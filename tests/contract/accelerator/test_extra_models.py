@@ -1,5 +1,6 @@
 """Pre- and post-processing models on the host."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,13 @@ def test_no_model_is_a_runtime_error(kind: str, identity: bytes) -> None:
 @pytest.mark.parametrize(
     ("given", "error", "words"),
     [
-        ("model.h5", ValueError, "no .onnx file"),
+        ("model.tflite", ValueError, "no .onnx file"),
+        pytest.param(
+            "model.h5",
+            RuntimeError,
+            "need the package 'keras', which is not installed",
+            marks=pytest.mark.skipif(bool(find_spec("keras")), reason="Keras is installed"),
+        ),
         ("not_there.onnx", RuntimeError, "cannot be read"),
         (b"rubbish", RuntimeError, "does not load"),
         (7, TypeError, "is a int"),
@@ -94,6 +101,44 @@ def test_a_model_that_cannot_be_used_is_named(
 ) -> None:
     with SyncAccl(identity) as accl, pytest.raises(error, match=words):
         accl.set_preprocessing_model(given)
+
+
+def keras_model(exported: onnx.ModelProto) -> Any:
+    """Return an object that looks like a Keras model and exports itself as that."""
+
+    class Model:
+        def export(self, path: str, format: str = "tf", **_: Any) -> None:  # noqa: A002
+            assert format == "onnx"
+            Path(path).write_bytes(exported.SerializeToString())
+
+    Model.__module__ = "keras.src.models.model"
+    return Model()
+
+
+def test_a_loaded_keras_model_is_exported_and_joined_by_the_order_of_its_tensors(
+    identity: bytes, two_ports: bytes, models: Any, frame: Any
+) -> None:
+    with SyncAccl(identity) as accl:
+        accl.set_preprocessing_model(keras_model(models.double("keras_input", "keras_output")))
+        accl.set_postprocessing_model(keras_model(models.double("keras_input", "keras_output")))
+        assert accl.run(frame(3))[0, 0] == 12
+    with SyncAccl(two_ports) as accl:
+        post = models.sum_and_difference()
+        for name, mine in (("a", "first"), ("b", "second")):
+            for node in post.graph.node:
+                node.input[:] = [mine if one == name else one for one in node.input]
+        for value, mine in zip(post.graph.input, ("first", "second"), strict=True):
+            value.name = mine
+        accl.set_postprocessing_model(keras_model(post))
+        assert [int(one[0, 0]) for one in accl.run([frame(5), frame(3)])] == [10, 6]
+
+
+def test_a_torch_module_is_refused_with_what_to_do(identity: bytes) -> None:
+    class Module: ...
+
+    Module.__module__ = "torch.nn.modules.module"
+    with SyncAccl(identity) as accl, pytest.raises(TypeError, match=r"torch\.onnx\.export"):
+        accl.set_postprocessing_model(Module())
 
 
 @pytest.mark.parametrize(("kind", "flags"), [("pre", (False, True)), ("post", (True, False))])

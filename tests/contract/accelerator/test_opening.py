@@ -1,6 +1,7 @@
 """How accelerators are made, what they say about the program, and how they end."""
 
 import logging
+import struct
 import weakref
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from engine import AsyncAccl, ClientOptions, Dfp, MultiStreamAsyncAccl, SchedulerOptions, SyncAccl
 from engine.errors import DeviceNotFoundError, ProgramError
+from tests.support.genuine_files import v5_file, v6_file
 
 ALL = [SyncAccl, AsyncAccl, MultiStreamAsyncAccl]
 
@@ -33,6 +35,27 @@ def test_a_dfp_that_cannot_be_used_is_a_runtime_error_naming_it(cls: Any, tmp_pa
     assert isinstance(caught.value, RuntimeError)
     with pytest.raises(ProgramError, match="not a DFP"):
         cls(b"PK not really")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        struct.pack("<Q", 4) + bytes(64),
+        struct.pack("<Q", 7) + bytes(64),
+        struct.pack("<Q", 6),
+        v6_file()[:100],
+        v5_file()[:40],
+        b"",
+    ],
+    ids=["version 4", "version 7", "version 6 and no more", "cut v6", "cut v5", "empty"],
+)
+@pytest.mark.parametrize("cls", ALL)
+def test_a_file_of_an_unknown_version_or_cut_off_is_a_runtime_error_with_a_sentence(
+    cls: Any, data: bytes
+) -> None:
+    with pytest.raises(RuntimeError, match=r"^(DFP )?in memory .+; |is not a DFP") as caught:
+        cls(data)
+    assert isinstance(caught.value, ProgramError)
 
 
 @pytest.mark.parametrize("cls", ALL)

@@ -40,6 +40,7 @@ def test_the_published_example_of_multi_stream_async_accl_runs(run_script: RunSc
         ("one_thread", "double.dfp", "1 1 set()"),
         ("late_post_model", "double", "[100.0, 102.0, 104.0]"),
         ("latency", "double.dfp", "200 True True"),
+        ("benchmark", "double.dfp", "(1, 4) True True True"),
     ],
 )
 def test_a_script_of_the_field_runs(

@@ -14,7 +14,9 @@ from engine import SyncAccl
 from engine.errors import BusyError, InvalidArgumentError
 from engine.manager import (
     ManagerUnavailableError,
+    NetworkAddress,
     find_address,
+    find_folder,
     manager_status,
     start_manager,
 )
@@ -27,16 +29,34 @@ def test_the_published_folder_means_the_user_s_own_manager_where_it_is_missing(
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr(address_module, "PUBLISHED_FOLDER", str(tmp_path / "mxa") + "/")
-    found = find_address(str(tmp_path / "mxa") + "/", 10000)
+    found = find_folder(str(tmp_path / "mxa") + "/", 10000)
     assert found.folder == str(tmp_path / "penstock" / "manager")
     (tmp_path / "mxa").mkdir()
-    assert find_address(str(tmp_path / "mxa") + "/", 10000).folder == str(tmp_path / "mxa")
+    assert find_folder(str(tmp_path / "mxa") + "/", 10000).folder == str(tmp_path / "mxa")
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "somewhere", ""])
-def test_a_network_address_is_refused_with_a_sentence(address: str) -> None:
-    with pytest.raises(InvalidArgumentError, match="not over the network yet"):
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("edge-7.local", "edge-7.local"),
+        ("::1", "::1"),
+        ("[::1]", "::1"),
+    ],
+)
+def test_what_is_no_folder_is_a_host(address: str, host: str) -> None:
+    assert find_address(address, 10001) == NetworkAddress(host, 10001)
+
+
+@pytest.mark.parametrize("address", ["", "tcp://host", "host:10000", "a b", "./folder", "[x", "-x"])
+def test_what_is_neither_folder_nor_host_is_refused_with_a_sentence(address: str) -> None:
+    with pytest.raises(InvalidArgumentError, match="neither a folder of this machine"):
         find_address(address, 10000)
+
+
+def test_devices_of_other_machines_cannot_be_taken_in_local_mode(managed: Rig) -> None:
+    with pytest.raises(InvalidArgumentError, match="leave local_mode out"):
+        SyncAccl(managed.dfp, local_mode=True, manager_addr="127.0.0.1")
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536, "10000", None])

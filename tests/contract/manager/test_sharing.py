@@ -183,7 +183,9 @@ def test_a_program_that_cannot_be_loaded_is_refused_with_the_device_s_words(mana
 
 
 def test_a_device_that_is_not_there_is_named(managed: Rig) -> None:
-    with pytest.raises(DeviceNotFoundError, match=r"no device 2.*devices 0 to 1"):
+    with pytest.raises(
+        DeviceNotFoundError, match=r"no device 2.*has 0 .onnxruntime-cpu., 1 .onnxrunt"
+    ):
         SyncAccl(managed.dfp, [2], **managed.place)
 
 
@@ -224,7 +226,10 @@ def test_the_folder_and_the_socket_are_private(managed: Rig) -> None:
     assert stat.S_IMODE(place.st_mode) == 0o600
 
 
-@pytest.mark.parametrize("rubbish", [b"x", b"\xc1" * 100, b"GET / HTTP/1.1\r\n\r\n", b"\x93\x01"])
+@pytest.mark.parametrize(
+    "rubbish",
+    [b"x", b"\xc1" * 100, b"GET / HTTP/1.1\r\n\r\n", b"\x93\x01", b"\x81\xa4type\xa2\xff\xff"],
+)
 def test_rubbish_from_a_client_ends_its_connection_only(managed: Rig, rubbish: bytes) -> None:
     end = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     end.connect(managed.address.socket_path)
@@ -243,7 +248,7 @@ def test_rubbish_on_a_link_harms_that_client_only(managed: Rig, rubbish: bytes) 
         SyncAccl(managed.dfp, **managed.place) as bad,
     ):
         worker = managed.status.devices[0].worker_pid
-        place = bad._program._backend._program._places[0]  # type: ignore[attr-defined]
+        place = bad._program._backend._programs[0]._places[0]  # type: ignore[attr-defined]
         place.free[0].send(rubbish)
         place.free[0].settimeout(5)
         place.free[0].recv(100)

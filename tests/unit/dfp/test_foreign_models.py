@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 import types
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -154,8 +155,22 @@ def test_a_keras_file_is_loaded(stand_in: StandIn, keras_model: Any) -> None:
     assert compile_models(["net.keras"]).model_names == ("net",)
 
 
+def test_a_keras_file_is_loaded_by_the_old_keras_where_there_is_no_other(
+    stand_in: StandIn, keras_model: Any
+) -> None:
+    def load_model(_path: Path, *, compile: bool) -> Any:  # noqa: A002
+        assert not compile
+        return keras_model
+
+    stand_in.hide("keras")
+    stand_in.package("tf_keras", models=types.SimpleNamespace(load_model=load_model))
+
+    assert compile_models(["net.h5"]).model_names == ("net",)
+
+
 def test_a_keras_file_without_keras_says_what_to_install(stand_in: StandIn) -> None:
     stand_in.hide("keras")
+    stand_in.hide("tf_keras")
 
     assert "Keras files need the package 'keras'" in str(refused("net.h5"))
 
@@ -227,3 +242,16 @@ def test_a_real_keras_model_is_exported() -> None:
 
     model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(3)])
     assert compile_models([model]).output_tensors[0].shape == (1, 3)
+
+
+@pytest.mark.expected_log  # of TensorFlow, that the model was never trained
+@needs("tf_keras", "tf2onnx")
+def test_a_real_model_of_the_old_keras_and_its_file_are_exported(tmp_path: Path) -> None:
+    import tf_keras
+
+    model = tf_keras.Sequential([tf_keras.layers.Input((8,)), tf_keras.layers.Dense(3)])
+    assert compile_models([model]).output_tensors[0].shape == (1, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the file format is an old one
+        model.save(tmp_path / "old.h5")
+    assert compile_models([tmp_path / "old.h5"]).output_tensors[0].shape == (1, 3)

@@ -52,7 +52,8 @@ def test_the_program_and_its_cut_off_parts_are_written(tmp_path: Path) -> None:
 
     assert dfp.path == tmp_path / "yolo.dfp"
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"yolo.dfp", "yolo_pre.onnx", "yolo_post.onnx"}
+    assert names == {"yolo.dfp", "yolo_pre.onnx", "yolo_crop.onnx", "yolo_post.onnx"}
+    assert (tmp_path / "yolo_crop.onnx").read_bytes() == dfp.graph()
     post = onnx.load(tmp_path / "yolo_post.onnx")
     assert [value.name for value in post.graph.input] == dfp.output_names
 

@@ -1,13 +1,15 @@
 """Providers of onnxruntime for graphics processors: a reason where they are not there."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
 
-from engine.errors import PluginUnavailableError, ProgramIncompatibleError
-from engine.plugins import ProcessingPlugin
+from engine.errors import DeviceNotFoundError, PluginUnavailableError, ProgramIncompatibleError
+from engine.plugins import Device, DeviceTelemetry, HasTelemetry, ProcessingPlugin
 from engine.plugins.onnxruntime_cpu import TINY_MODEL
 from engine.plugins.onnxruntime_gpu import (
     CoreMlPlugin,
@@ -57,7 +59,58 @@ def test_a_provider_is_asked_for_first_and_the_processor_takes_the_rest(
     report = kind().probe()
     assert report.is_available
     assert report.devices[0].kind == "gpu"
-    assert asked == [[(kind.provider, dict(kind.options)), "CPUExecutionProvider"]]
+    settings = dict(kind.options) | ({kind.device_option: "0"} if kind.device_option else {})
+    assert asked == [[(kind.provider, settings), "CPUExecutionProvider"]]
+
+
+@pytest.mark.parametrize("kind", [CudaPlugin, TensorRtPlugin, DirectMlPlugin])
+def test_a_program_is_loaded_on_the_device_that_was_chosen(kind: Any, asked: list[Any]) -> None:
+    kind().load(TINY_MODEL, device_index=3)
+    assert asked[0][0][1]["device_id"] == "3"
+
+
+def test_a_provider_of_one_device_refuses_another(asked: list[Any]) -> None:
+    with pytest.raises(DeviceNotFoundError, match="has one device, number 0"):
+        CoreMlPlugin().load(TINY_MODEL, device_index=1)
+    assert asked == []
+
+
+TOLD = """
+case "$1" in
+*name*) echo "NVIDIA A, 40960"; echo "NVIDIA B, [N/A]";;
+*) echo "37, 51, 120.5"; echo "[N/A], 44, [Not Supported]";;
+esac
+"""
+
+
+@pytest.fixture
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in for NVIDIA's own tool with one that tells of two devices."""
+    path = tmp_path / "nvidia-smi"
+    path.write_text("#!/bin/sh" + TOLD)
+    path.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    return path
+
+
+def test_devices_are_those_that_the_vendor_s_tool_names(tool: Path, asked: list[Any]) -> None:
+    assert CudaPlugin().probe().devices == (
+        Device(0, "gpu", "NVIDIA A", 40960 * 2**20),
+        Device(1, "gpu", "NVIDIA B"),
+    )
+
+
+def test_telemetry_is_what_the_vendor_s_tool_measures(tool: Path) -> None:
+    plugin = CudaPlugin()
+    assert isinstance(plugin, HasTelemetry)
+    assert plugin.telemetry(0) == DeviceTelemetry(0.37, 51.0, 120.5)
+    assert plugin.telemetry(1) == DeviceTelemetry(None, 44.0, None)
+    assert plugin.telemetry(2) == DeviceTelemetry()
+
+
+def test_telemetry_of_a_tool_that_fails_is_nothing(tool: Path) -> None:
+    tool.write_text("#!/bin/sh\necho broken; exit 9\n")
+    assert CudaPlugin().telemetry() == DeviceTelemetry()
 
 
 def test_cuda_does_not_round_behind_the_users_back(asked: list[Any]) -> None:

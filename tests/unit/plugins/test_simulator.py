@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.errors import DeviceError, PluginError
-from engine.plugins import HasTelemetry, ProcessingPlugin
+from engine.errors import DeviceError, DeviceLostError, DeviceNotFoundError, PluginError
+from engine.plugins import DeviceTelemetry, HasTelemetry, ProcessingPlugin
 from engine.plugins.onnxruntime_cpu import TINY_MODEL
 from engine.plugins.simulator import (
     ENVIRONMENT,
@@ -21,6 +21,7 @@ from engine.plugins.simulator import (
     SteppedClock,
     admit,
     advance,
+    read_devices,
     read_settings,
 )
 
@@ -200,3 +201,35 @@ def test_settings_are_read_from_a_file(tmp_path: Path) -> None:
 def test_wrong_settings_are_named(given: str, reason: str) -> None:
     with pytest.raises(PluginError, match=f"{ENVIRONMENT} has no settings.*{reason}"):
         read_settings({ENVIRONMENT: given})
+
+
+def test_several_devices_have_a_pace_and_faults_of_their_own() -> None:
+    text = "rate_hz = 100, devices = [{}, {rate_hz = 400, faults = [{frame = 1, kind = 'wedge'}]}]"
+    settings = read_devices({ENVIRONMENT: text})
+    assert [one.rate_hz for one in settings] == [100, 400]
+    plugin = SimulatorPlugin(settings, SteppedClock())
+    assert [device.name for device in plugin.probe().devices] == [
+        "simulated: 6 stages, 100 frames/s",
+        "simulated: 6 stages, 400 frames/s",
+    ]
+    first, second = (plugin.load(TINY_MODEL, device_index=index) for index in range(2))
+    second.run([FRAME])
+    with pytest.raises(DeviceLostError, match="answers no more"):
+        second.run([FRAME])
+    for _ in range(3):
+        assert first.run([FRAME])[0][0, 0] == 6
+    assert [device.state.frames for device in plugin.devices] == [3, 2]
+    busy = [plugin.telemetry(index).utilization or 0.0 for index in range(2)]
+    assert busy[0] > busy[1] > 0
+    assert plugin.telemetry(2) == DeviceTelemetry()
+
+
+def test_a_device_that_is_not_simulated_is_refused_with_how_many_there_are() -> None:
+    with pytest.raises(DeviceNotFoundError, match=r"no simulated device 1; there are 1.*SIMULATOR"):
+        plugin_of().load(TINY_MODEL, device_index=1)
+
+
+@pytest.mark.parametrize("devices", ["[]", "3", "[3]", "[{depth = 0}]", "[{colour = 1}]"])
+def test_devices_that_cannot_be_read_are_refused(devices: str) -> None:
+    with pytest.raises(PluginError, match="has no settings of the simulator"):
+        read_devices({ENVIRONMENT: f"devices = {devices}"})

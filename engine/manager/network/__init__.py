@@ -1,0 +1,1 @@
+"""Device managers over a network: keys, the encrypted connection, and the gateway at its end."""
