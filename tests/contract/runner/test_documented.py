@@ -15,6 +15,7 @@ import pytest
 
 from engine.errors import ClosedError
 from engine.runner import BaseRunner, CfgNode, OrderedRunner, UnorderedRunner
+from tests.support.child_processes import child_processes
 from tests.support.runners import Collecting, Sleeper, Squares, UnorderedSleeper, UnorderedSquares
 
 Start = Callable[..., Any]
@@ -29,7 +30,7 @@ HOOKS = {
 
 
 def workers() -> list[psutil.Process]:
-    return psutil.Process().children()
+    return child_processes()
 
 
 class Marked(Collecting, OrderedRunner):
