@@ -5,7 +5,7 @@ STAMP := $(VENV)/.ready
 DEV_STAMP := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-slow check format bench bench-accelerator bench-handle bench-parallel screenshots package package-test clean
+.PHONY: help setup run test test-fast test-slow test-soak check format bench bench-accelerator bench-handle bench-parallel screenshots package package-test clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -29,13 +29,16 @@ $(DEV_STAMP): $(STAMP)
 run: $(STAMP) ## Open the application with the demo running (without a display: a live terminal view and a picture)
 	@$(BIN)/penstock demo
 
-test: test-fast test-slow ## Run every test
+test: test-fast test-slow ## Run the tests (without the long ones)
 
 test-fast: $(DEV_STAMP)
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not slow"
 
 test-slow: $(DEV_STAMP)
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "slow and not soak"
+
+test-soak: $(DEV_STAMP) ## Run the long tests: many rounds, many items, a cluster
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m soak
 
 check: $(DEV_STAMP) ## Lint, format check, types, import direction
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ from tests.support.batch_files import end, make_cubes, results_in, wait_until
 from tests.support.tiny_project import make_program
 
 pytest.importorskip("ray", reason="ray is not installed: pip install 'penstock[cluster]'")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 COUNT = 12
 

@@ -17,6 +17,7 @@ COUNTS = {
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("name", SOAKS)
 def test_memory_descriptors_and_threads_stay_flat(name: str) -> None:
     growth = grown_apart(name, COUNTS[name])

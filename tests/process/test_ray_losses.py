@@ -26,7 +26,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def on_ray(test: Any) -> Any:
     """Mark a test that needs a cluster: slow, and Ray's own processes come and go beside it."""
-    for mark in (pytest.mark.slow, pytest.mark.expected_log, pytest.mark.leaks("Ray's own")):
+    for mark in (
+        pytest.mark.slow,
+        pytest.mark.soak,
+        pytest.mark.expected_log,
+        pytest.mark.leaks("Ray's own"),
+    ):
         test = mark(test)
     return test
 

@@ -412,7 +412,7 @@ from engine.runner import OrderedRunner
 class Waiting(OrderedRunner):
     @staticmethod
     def producer_init(device, cfg):
-        print("worker", os.getpid(), flush=True)
+        os.write(1, f"worker {os.getpid()}\\n".encode())  # whole, though two write at once
     @staticmethod
     def producer_work(device, cfg, data):
         time.sleep(data)

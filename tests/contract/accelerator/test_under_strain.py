@@ -172,6 +172,7 @@ def _graph_of(program: bytes) -> bytes:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_long_run_needs_no_more_memory_and_threads_at_its_end(
     identity: bytes, frame: Any
 ) -> None:

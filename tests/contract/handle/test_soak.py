@@ -30,7 +30,7 @@ from engine.handle import (
 )
 from resources import resource_path
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 Array = np.ndarray[Any, Any]
 

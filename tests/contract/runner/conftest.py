@@ -19,6 +19,7 @@ CLUSTER = pytest.StashKey[contextlib.ExitStack]()
 # A worker on a busy machine may take longer to leave than it is given, which is logged.
 ON_RAY = [
     pytest.mark.slow,
+    pytest.mark.soak,
     pytest.mark.expected_log,
     pytest.mark.leaks("a cluster runs beside the tests"),
 ]

@@ -95,6 +95,7 @@ def test_eight_kills_during_acquisition_leave_nothing_behind(handle: Handle) -> 
 
 @pytest.mark.expected_log
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(400)  # 35 s on a quiet machine
 def test_two_hundred_kills_during_acquisition_leave_nothing_behind(handle: Handle) -> None:
     soak(handle, 200, warm_up=10)
