@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import BusyError, InvalidArgumentError, WrongStateError
@@ -188,7 +188,8 @@ def test_nobody_starves(others: list[Client], lanes: int) -> None:
     assert quiet.begun == [0, 1, 2, 3, 4]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
+@example([1.0, 1.0], False, 1, 18_337_409)
 @given(
     st.lists(st.floats(0.05, 20), min_size=2, max_size=4),
     st.booleans(),
@@ -203,7 +204,8 @@ def test_shares_of_busy_clients_are_those_of_their_weights(
         for name, weight in zip("ABCD", weights, strict=False)
     ]
     device = Device(clients, lanes)
-    device.run(until_ns=60 * SECOND, most_frames=8_000)
+    # several rounds of turns, so that the one that is cut off weighs little
+    device.run(until_ns=1000 * SECOND, most_frames=16_000)
     served = sum(len(client.begun) for client in clients)
     for client in clients:
         wanted = client.settings.weight / sum(weights)
