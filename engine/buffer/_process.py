@@ -4,11 +4,12 @@ import contextlib
 import os
 import signal
 
-from engine.buffer._stderr import StderrPipe
 from engine.errors import WorkerDiedError
-from engine.process import Outcome, ProcessHandle
+from engine.process import ErrorPipe, Outcome, ProcessHandle
 
 __all__ = ("WorkerProcess",)
+
+_TAIL_BYTES = 16 * 1024
 
 
 class WorkerProcess:
@@ -20,7 +21,7 @@ class WorkerProcess:
     outcome : how it ended, None while it runs.
     """
 
-    def __init__(self, role: str, worker: int, handle: ProcessHandle, stderr: StderrPipe) -> None:
+    def __init__(self, role: str, worker: int, handle: ProcessHandle, stderr: ErrorPipe) -> None:
         self.role = role
         self.worker = worker
         self.stderr = stderr
@@ -51,11 +52,11 @@ class WorkerProcess:
         """Return the error for an end that nobody asked for. The process has ended."""
         self.stderr.relay()
         outcome = self.outcome or Outcome()
-        tail = self.stderr.tail()
+        tail, story = self.stderr.tail(_TAIL_BYTES), self.stderr.story()
         at = f" at message {frame}" if frame >= 0 else ""
         return WorkerDiedError(
             f"{self.role} (process {self.pid}) {outcome.sentence()} {doing}{at}{_hint(outcome)}"
-            f"; the buffer is stopped, make a new one{_last_words(tail)}",
+            f"; the buffer is stopped, make a new one" + (f"; it said: {story}" if story else ""),
             role=self.role,
             pid=self.pid,
             signal=outcome.signal_name,
@@ -77,9 +78,3 @@ def _hint(outcome: Outcome) -> str:
     if outcome.signal_name == "SIGKILL":
         return " (that is how the system ends a process when memory runs out)"
     return ""
-
-
-def _last_words(tail: str) -> str:
-    lines = tail.splitlines()
-    fatal = [line for line in lines if line.startswith("Fatal Python error")]
-    return f"; it said: {(fatal or lines)[-1].strip()}" if lines else ""

@@ -13,10 +13,10 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
-from engine.buffer._stderr import StderrPipe
 from engine.buffer._worker import Plan
 from engine.errors import InvalidArgumentError, WorkerDiedError, WrongStateError
-from engine.process import ContextProcess, InterpreterProcess, python_command
+from engine.process import ContextProcess, ErrorPipe, InterpreterProcess, python_command
+from engine.process.forking import without_opencv_threads
 
 __all__ = ("Payload", "PickledUser", "fork_worker", "pickle_user", "spawn_worker", "without_ctrl_c")
 
@@ -95,7 +95,7 @@ def pickle_user(user: object, what: str) -> PickledUser:
     return PickledUser(data, tuple(spawning.fds))
 
 
-def spawn_worker(plan: Plan, user: PickledUser, stderr: StderrPipe) -> InterpreterProcess:
+def spawn_worker(plan: Plan, user: PickledUser, stderr: ErrorPipe) -> InterpreterProcess:
     """Start a worker as a new interpreter."""
     preparation = spawn.get_preparation_data(plan.role)
     if b"__main__" not in user.data and b"__mp_main__" not in user.data:
@@ -154,7 +154,8 @@ def fork_worker(
         target=target, args=tuple(arguments), name=role, daemon=True
     )
     try:
-        started.start()
+        with without_opencv_threads():
+            started.start()
     except OSError as error:
         raise WorkerDiedError(
             f"{role} could not be started: {error.strerror}", role=role

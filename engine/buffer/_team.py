@@ -24,13 +24,12 @@ from engine.buffer._starting import (
     spawn_worker,
     without_ctrl_c,
 )
-from engine.buffer._stderr import StderrPipe
 from engine.buffer._tokens import Kind, packed, token
 from engine.buffer._worker import Phase, Plan
 from engine.buffer.info import BufferInfo
 from engine.buffer.system import BufferSystem
 from engine.errors import EngineError, WorkerDiedError, WrongStateError
-from engine.process import Deadline, ProcessHandle, WakePipe
+from engine.process import Deadline, ErrorPipe, ProcessHandle, WakePipe
 
 __all__ = ("Team",)
 
@@ -96,7 +95,7 @@ class Team:
 
     def _start(self, worker: int, user: object, forking: BufferSystem | None) -> None:
         plan = self._plan(worker)
-        stderr = StderrPipe()
+        stderr = ErrorPipe()
         try:
             handle: ProcessHandle
             with without_ctrl_c():
@@ -126,7 +125,7 @@ class Team:
             tells=pipes.done_writes,
         )
 
-    def _foreign(self, plan: Plan, stderr: StderrPipe) -> list[int]:
+    def _foreign(self, plan: Plan, stderr: ErrorPipe) -> list[int]:
         """Return what a forked worker has to close."""
         ours = [*self.pipes.all, self.wake.fileno(), stderr.fileno(), stderr.theirs]
         for worker in self.workers:

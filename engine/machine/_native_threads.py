@@ -4,12 +4,12 @@ import contextlib
 import ctypes
 import os
 import re
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-__all__ = ("ONE_THREAD", "limit_native_threads", "without_opencv_threads")
+from engine.process.forking import loaded_opencv
+
+__all__ = ("ONE_THREAD", "limit_native_threads")
 
 ONE_THREAD: Mapping[str, str] = dict.fromkeys(
     (
@@ -47,33 +47,9 @@ def limit_native_threads() -> None:
         for word, names in _SETTERS.items():
             if word in Path(path).name.lower():
                 _call_first(path, names)
-    cv2 = _loaded_opencv()
+    cv2 = loaded_opencv()
     if cv2 is not None:
         cv2.setNumThreads(1)
-
-
-@contextlib.contextmanager
-def without_opencv_threads() -> Iterator[None]:
-    """End OpenCV's threads while this process forks; they start again with its next work.
-
-    A fork copies OpenCV's list of threads but not the threads, so that the new process would wait
-    for them for ever as soon as their number is set.
-    """
-    cv2 = _loaded_opencv()
-    if cv2 is None:
-        yield
-        return
-    count = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(count)
-
-
-def _loaded_opencv() -> Any:  # noqa: ANN401 - a module without types
-    cv2 = sys.modules.get("cv2")
-    return cv2 if hasattr(cv2, "setNumThreads") else None
 
 
 def _loaded_libraries() -> set[str]:

@@ -19,12 +19,13 @@ from typing import Any
 
 from engine.errors import WorkerDiedError
 from engine.machine._memory import new_file
-from engine.machine._native_threads import ONE_THREAD, without_opencv_threads
+from engine.machine._native_threads import ONE_THREAD
 from engine.machine._storage import storage
 from engine.machine._store import Version
 from engine.machine._wire import Line
 from engine.machine._worker_loop import Plan, serve, settle
 from engine.process import python_command
+from engine.process.forking import without_opencv_threads
 
 __all__ = ("start_by_context", "start_new_interpreter")
 

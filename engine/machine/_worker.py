@@ -15,20 +15,16 @@ from engine.machine._memory import BOARD_BYTES, new_file, view_of
 from engine.machine._packing import Parcel
 from engine.machine._publishing import Publication
 from engine.machine._starting import start_by_context, start_new_interpreter
-from engine.machine._stderr import ErrorOutput
 from engine.machine._storage import storage
 from engine.machine._wire import Kind, Line
 from engine.machine._worker_loop import Plan
 from engine.machine.results import Job
-from engine.process import ContextProcess, InterpreterProcess, Outcome, ProcessHandle
+from engine.process import ContextProcess, ErrorPipe, InterpreterProcess, Outcome, ProcessHandle
 
 __all__ = ("Task", "Worker")
 
 _DEPTH = 192
 _DEPTH_BYTES = 64 * 1024  # with one message more, this still fits a socket's room
-
-
-_STORY_BYTES = 16 * 1024
 
 
 class Task:
@@ -90,7 +86,7 @@ class Worker:
             self.tasks, self.inbox = Line(ours), Line(theirs)
             ours, their_results = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             self.results = Line(ours)
-            self.stderr = ErrorOutput()
+            self.stderr = ErrorPipe()
             board_fd = new_file()
             try:
                 os.ftruncate(board_fd, BOARD_BYTES)
@@ -112,7 +108,7 @@ class Worker:
             finally:
                 their_results.close()
                 os.close(board_fd)
-                self.stderr.handed_over()
+                self.stderr.close_theirs()
             _alive.workers.add(self)
         self.pid = self._process.pid
         self.sentinel_fd = self._process.fileno()
@@ -210,13 +206,13 @@ class Worker:
         """Return the error for an end that nobody asked for. The process has ended."""
         self.stderr.relay()
         outcome = self.poll() or Outcome()
-        tail = self.stderr.tail()
+        tail, story = self.stderr.tail(), self.stderr.story()
         hint = ""
         if outcome.signal_name == "SIGKILL":
             hint = " (the system does that when memory runs out)"
         return WorkerDiedError(
             f"{self.role} (process {self.pid}) {outcome.sentence()}{hint} {doing}"
-            f"{_last_words(self.stderr.tail(_STORY_BYTES))}",
+            + (f"; it said: {story}" if story else ""),
             role=self.role,
             pid=self.pid,
             signal=outcome.signal_name,
@@ -257,9 +253,3 @@ def _disown_all(mine: Worker, keep: int) -> None:
     for worker in list(_alive.workers):
         worker.disown()
     mine.disown(keep)
-
-
-def _last_words(tail: str) -> str:
-    lines = tail.splitlines()
-    fatal = [line for line in lines if line.startswith("Fatal Python error")]
-    return f"; it said: {(fatal or lines)[-1].strip()}" if lines else ""

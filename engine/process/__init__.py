@@ -3,6 +3,7 @@
 from engine.process.channel import MAX_MESSAGE_BYTES, Channel, PeerGoneError
 from engine.process.child import ChildProcess
 from engine.process.command import python_command
+from engine.process.error_output import ErrorOutput, ErrorPipe
 from engine.process.handles import ContextProcess, InterpreterProcess, ProcessHandle
 from engine.process.identity import boot_id, is_same_process, start_time_of
 from engine.process.logs import ForwardingHandler, entry_of
@@ -16,6 +17,8 @@ __all__ = (
     "ChildProcess",
     "ContextProcess",
     "Deadline",
+    "ErrorOutput",
+    "ErrorPipe",
     "ForwardingHandler",
     "InterpreterProcess",
     "MAX_MESSAGE_BYTES",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Self
 
 from engine.errors import EngineError, EngineTimeoutError, WorkerDiedError
+from engine.process.error_output import most_telling_line
 from engine.process.outcome import Outcome
 from engine.process.sentinel import sentinel_for
 from engine.process.waiting import wait_readable
@@ -164,7 +165,7 @@ class ChildProcess:
             outcome = Outcome()
             words = "closed its channel but is still running"
         tail = self.stderr_tail()
-        story = _most_telling_line(tail)
+        story = most_telling_line(tail)
         return WorkerDiedError(
             f"{self.role} (process {self.pid}) {words}" + (f": {story}" if story else ""),
             role=self.role,
@@ -193,10 +194,3 @@ class ChildProcess:
         size = os.fstat(fd).st_size
         start = max(0, size - limit_bytes)
         return os.pread(fd, size - start, start)
-
-
-def _most_telling_line(text: str) -> str:
-    """Return the line that says why: the fault handler's first, else the last there is."""
-    lines = text.splitlines() or [""]
-    fatal = [line for line in lines if line.startswith("Fatal Python error")]
-    return (fatal or lines)[-1].strip()

@@ -11,13 +11,13 @@ from multiprocessing.util import register_after_fork
 from typing import Any
 
 from engine.errors import InvalidArgumentError, WorkerDiedError
-from engine.process import Channel, Outcome, PeerGoneError
+from engine.process import Channel, ErrorOutput, Outcome, PeerGoneError
+from engine.process.forking import without_opencv_threads
 from engine.process.sentinel import PidfdSentinel
 from engine.runner._arena import Arena, Lender, Span
 from engine.runner._cfg_copies import CfgCopies
 from engine.runner._codec import Entry, decode, span_of
 from engine.runner._crew_api import Arrived, Dropped, Event, NotBegun, Parcel
-from engine.runner._stderr import StderrTail
 from engine.runner._wire import Board, Kind, SlabLine, Stage, pack, unpack
 from engine.runner._worker import Hooks, WorkerSetup, work
 
@@ -97,15 +97,17 @@ class Link:
         stderr, stderr_end = context.Pipe(duplex=False)
         theirs.enter_context(stderr_end)
         with stderr:
-            self.stderr = StderrTail(os.dup(stderr.fileno()))
+            self.stderr = ErrorOutput(os.dup(stderr.fileno()))
         undo.callback(self.stderr.close)
         self.lender = Lender(self._line.receive)
         return channel_end, slabs_end, stderr_end
 
     def _start(self, context: Any, setup: WorkerSetup) -> None:  # noqa: ANN401 - several classes
         self._process = context.Process(target=work, args=(setup,), name=self.role, daemon=True)
+        is_forked = context.get_start_method() == "fork"
         try:
-            self._process.start()
+            with without_opencv_threads() if is_forked else contextlib.nullcontext():
+                self._process.start()
         except _CANNOT_PICKLE as error:
             raise InvalidArgumentError(
                 f"{self.role} cannot be started: {error}; define the class at the top level of a "
@@ -225,7 +227,7 @@ class Link:
         """Take in that the process has ended: its last output, its exit code."""
         self._process.join(_COLLECT_S)
         self._exit_code = self._process.exitcode
-        self.stderr.forward()
+        self.stderr.relay()
 
     def died(self) -> WorkerDiedError:
         """Return the error that tells how the process ended."""
@@ -237,7 +239,7 @@ class Link:
             words += " in producer_init"
         elif item is not None:
             words += f" at item {item}"
-        tail, story = self.stderr.text(), self.stderr.story()
+        tail, story = self.stderr.tail(), self.stderr.story()
         return WorkerDiedError(
             f"{self.role} (process {self.pid}) {words}" + (f": {story}" if story else ""),
             role=self.role,

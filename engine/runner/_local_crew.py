@@ -233,7 +233,7 @@ class LocalCrew:
         return event
 
     def _output_came(self, link: Link) -> None:
-        if not link.stderr.forward():
+        if not link.stderr.relay():
             self._unwatch(link.stderr.fileno())
 
     def _wake_came(self) -> None:

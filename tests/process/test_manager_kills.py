@@ -13,7 +13,17 @@ import pytest
 from engine import AsyncAccl, SyncAccl
 from engine.errors import BusyError, EngineError, WorkerDiedError
 from engine.manager import ManagerLostError, manager_status, stop_manager
-from tests.support.manager_rig import Poll, Rig, frame, heard, is_running, kill, rig, segments_of
+from tests.support.manager_rig import (
+    CLIENT_STAGES,
+    Poll,
+    Rig,
+    frame,
+    heard,
+    is_running,
+    kill,
+    rig,
+    segments_of,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -24,25 +34,18 @@ def managed() -> Iterator[Rig]:
         yield made
 
 
-CLIENT_STAGES = {
+STAGES = {
     "has said hello": (
         "from engine.manager.address import ManagerAddress\n"
         "from engine.manager.control import Control\n"
         "control = Control.reach(ManagerAddress(place['manager_addr']))"
     ),
-    "has a program": "accl = SyncAccl(dfp, **place)",
+    **CLIENT_STAGES,
     "has had frames": "accl = SyncAccl(dfp, **place); accl.run([frame(n) for n in range(20)])",
-    "has frames under way": (
-        "accl = SyncAccl(dfp, **place)\nfor n in range(20): accl.send(frame(n))"
-    ),
-    "streams": (
-        "accl = AsyncAccl(dfp, **place)\n"
-        "accl.connect_input(lambda: frame(1)); accl.connect_output(lambda y: None)"
-    ),
 }
 
 
-@pytest.mark.parametrize("stage", CLIENT_STAGES)
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_client_frees_all_it_held_and_others_go_on(
     managed: Rig, stage: str, poll_for: Poll
 ) -> None:
@@ -53,7 +56,7 @@ def test_a_killed_client_frees_all_it_held_and_others_go_on(
         before = segments_of(worker)
         if stage == "has frames under way":
             managed.device.hold()
-        client = managed.client(CLIENT_STAGES[stage] + "\nsay(done=1); forever()")
+        client = managed.client(STAGES[stage] + "\nsay(done=1); forever()")
         heard(client)
         kill(client.pid)
         managed.device.release()

@@ -19,7 +19,15 @@ from engine.manager import (
     manager_status,
     stop_manager,
 )
-from tests.support.manager_rig import Poll, frame, heard, is_running, kill, segments_of
+from tests.support.manager_rig import (
+    CLIENT_STAGES,
+    Poll,
+    frame,
+    heard,
+    is_running,
+    kill,
+    segments_of,
+)
 from tests.support.network_rig import NetworkRig, network_rig
 
 pytestmark = pytest.mark.slow
@@ -36,25 +44,18 @@ def descriptors_of(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-CLIENT_STAGES = {
+STAGES = {
     "has said hello": (
         "from engine.manager import NetworkAddress\n"
         "from engine.manager.network.control import NetworkControl\n"
         "control = NetworkControl.reach(NetworkAddress(place['manager_addr'],"
         " place['manager_port']))"
     ),
-    "has a program": "accl = SyncAccl(dfp, **place)",
-    "has frames under way": (
-        "accl = SyncAccl(dfp, **place)\nfor n in range(20): accl.send(frame(n))"
-    ),
-    "streams": (
-        "accl = AsyncAccl(dfp, **place)\n"
-        "accl.connect_input(lambda: frame(1)); accl.connect_output(lambda y: None)"
-    ),
+    **CLIENT_STAGES,
 }
 
 
-@pytest.mark.parametrize("stage", CLIENT_STAGES)
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_killed_client_frees_all_it_held_and_others_go_on(
     away: NetworkRig, stage: str, poll_for: Poll
 ) -> None:
@@ -64,7 +65,7 @@ def test_a_killed_client_frees_all_it_held_and_others_go_on(
         before = segments_of(worker), descriptors_of(gateway)
         if stage == "has frames under way":
             away.device.hold()
-        client = away.client(CLIENT_STAGES[stage] + "\nsay(done=1); forever()")
+        client = away.client(STAGES[stage] + "\nsay(done=1); forever()")
         heard(client)
         kill(client.pid)
         away.device.release()

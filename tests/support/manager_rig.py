@@ -69,6 +69,19 @@ def frame(number: float) -> np.ndarray[Any, Any]:
     return np.full((1, 4), number, np.float32)
 
 
+CLIENT_STAGES = {
+    "has a program": "accl = SyncAccl(dfp, **place)",
+    "has frames under way": (
+        "accl = SyncAccl(dfp, **place)\nfor n in range(20): accl.send(frame(n))"
+    ),
+    "streams": (
+        "accl = AsyncAccl(dfp, **place)\n"
+        "accl.connect_input(lambda: frame(1)); accl.connect_output(lambda y: None)"
+    ),
+}
+"""What a client is at when it is killed; lines for `Rig.client`."""
+
+
 class Rig:
     """A folder with a manager's address, a held device, and client processes."""
 
