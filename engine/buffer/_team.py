@@ -29,7 +29,7 @@ from engine.buffer._worker import Phase, Plan
 from engine.buffer.info import BufferInfo
 from engine.buffer.system import BufferSystem
 from engine.errors import EngineError, WorkerDiedError, WrongStateError
-from engine.process import Deadline, ErrorPipe, ProcessHandle, WakePipe
+from engine.process import Deadline, ErrorPipe, ProcessHandle, WakePipe, check_descriptors
 
 __all__ = ("Team",)
 
@@ -72,6 +72,7 @@ class Team:
         users: Sequence[object] = (commander, producer)
         if not is_forking:  # before anything exists that would have to be released
             users = (pickle_user(commander, "commander"), pickle_user(producer, "producer"))
+        check_descriptors("the workers of the buffer")
         self.slab = Slab.create(self.layout.size_bytes)
         self.words = self.layout.words(self.slab.memory)
         slots, memory = range(info.count), self.slab.memory
@@ -95,6 +96,7 @@ class Team:
 
     def _start(self, worker: int, user: object, forking: BufferSystem | None) -> None:
         plan = self._plan(worker)
+        check_descriptors(plan.role)
         stderr = ErrorPipe()
         try:
             handle: ProcessHandle

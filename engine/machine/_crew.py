@@ -25,7 +25,7 @@ from engine.machine._wire import Kind, Message, key_of
 from engine.machine._worker import Task, Worker
 from engine.machine.errors import WorkerTraceback
 from engine.machine.results import Job
-from engine.process import WakePipe
+from engine.process import WakePipe, check_descriptors
 
 __all__ = ("Crew", "State")
 
@@ -60,6 +60,7 @@ class Crew:
     def __init__(
         self, workers: int, method: str, first_call: bytes = b"", most_tasks: int = 0
     ) -> None:
+        check_descriptors("the pool's workers")
         self.state = State.OPEN
         self.broken: WorkerDiedError | None = None
         self.on_end: Callable[[BaseException], None] = lambda error: None

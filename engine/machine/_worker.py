@@ -19,7 +19,14 @@ from engine.machine._storage import storage
 from engine.machine._wire import Kind, Line
 from engine.machine._worker_loop import Plan
 from engine.machine.results import Job
-from engine.process import ContextProcess, ErrorPipe, InterpreterProcess, Outcome, ProcessHandle
+from engine.process import (
+    ContextProcess,
+    ErrorPipe,
+    InterpreterProcess,
+    Outcome,
+    ProcessHandle,
+    check_descriptors,
+)
 
 __all__ = ("Task", "Worker")
 
@@ -75,6 +82,7 @@ class Worker:
     def __init__(self, index: int, method: str, first_call: bytes, most_tasks: int) -> None:
         self.index = index
         self.role = f"pool worker {index}"
+        check_descriptors(self.role)
         self.in_flight: dict[int, Task] = {}
         self.is_ready = False
         self.publications: dict[int, Publication] = {}

@@ -3,6 +3,7 @@
 from engine.process.channel import MAX_MESSAGE_BYTES, Channel, PeerGoneError
 from engine.process.child import ChildProcess
 from engine.process.command import python_command
+from engine.process.descriptors import check_descriptors
 from engine.process.error_output import ErrorOutput, ErrorPipe
 from engine.process.handles import ContextProcess, InterpreterProcess, ProcessHandle
 from engine.process.identity import boot_id, is_same_process, start_time_of
@@ -27,6 +28,7 @@ __all__ = (
     "ProcessHandle",
     "WakePipe",
     "boot_id",
+    "check_descriptors",
     "entry_of",
     "is_same_process",
     "leave_with_parent",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from engine.errors import InvalidArgumentError, WorkerDiedError
-from engine.process import Deadline, PeerGoneError, WakePipe
+from engine.process import Deadline, PeerGoneError, WakePipe, check_descriptors
 from engine.runner._arena import Arena, Span
 from engine.runner._codec import Entry, encode, span_of
 from engine.runner._crew_api import CrewPlan, Event, Guard, Lost, NotBegun, Parcel
@@ -39,6 +39,7 @@ class LocalCrew:
     """
 
     def __init__(self, plan: CrewPlan) -> None:
+        check_descriptors(f"worker 0 of {plan.hooks.__qualname__}")
         self.size = len(plan.devices)
         self.parcel_s = _PARCEL_S
         self.parcel_bytes = _PARCEL_BYTES
@@ -151,8 +152,10 @@ class LocalCrew:
 
     def replace(self, worker: int) -> None:
         """Start a worker where there is none."""
-        self._board.reset(worker)
         plan = self._plan
+        role = f"worker {worker} of {plan.hooks.__qualname__}"
+        check_descriptors(role)
+        self._board.reset(worker)
         board, arena = self._board, self._arena
         try:
             link = Link(
@@ -167,8 +170,8 @@ class LocalCrew:
             )
         except OSError as error:
             raise WorkerDiedError(
-                f"worker {worker} of {plan.hooks.__qualname__} could not be started: {error}; "
-                "use fewer workers, or raise the system's limits",
+                f"{role} could not be started: {error}; use fewer workers, or raise the system's "
+                "limits",
                 role=f"worker {worker}",
             ) from error
         self._links[worker] = link

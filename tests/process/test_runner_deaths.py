@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import resource
 import signal
 import subprocess
 import sys
@@ -520,15 +519,3 @@ def test_a_program_that_never_closes_its_runner_ends_by_itself(
 def test_every_error_of_a_death_is_the_engines(start: Start) -> None:
     with pytest.raises(EngineError):
         start(UnorderedObeying, 1)(["kill"])
-
-
-def test_too_many_open_files_are_told_in_a_sentence() -> None:
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    used = len(list(Path("/proc/self/fd").iterdir()))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 20, before[1]))
-    try:
-        with pytest.raises(WorkerDiedError, match=r"could not be started: .*Too many open files"):
-            Squares(20)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
-    assert worker_pids() == []
