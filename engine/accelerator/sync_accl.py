@@ -140,7 +140,7 @@ class SyncAccl(Accl):
         except ClosedError:
             self._program.check_open()  # says it better
             raise
-        return _outputs_of(model, completed)
+        return self._outputs_of(model, completed)
 
     def run(
         self, inputs: Array | Sequence[Array] | Sequence[Sequence[Array]], model_idx: int = 0
@@ -197,7 +197,15 @@ class SyncAccl(Accl):
             self._await_turn(pacer, None)
         completed = channel.receive()
         pacer.note()
-        return _outputs_of(model, completed)
+        return self._outputs_of(model, completed)
+
+    def _outputs_of(self, model: Model, completed: Completed) -> Outputs:
+        if completed.error is not None:
+            if isinstance(completed.error, ClosedError):
+                self._program.check_open()  # says it better
+            raise completed.error
+        outputs = model.give(completed.outputs or [])
+        return outputs[0] if len(outputs) == 1 else outputs
 
     def _await_turn(self, pacer: Pacer, timeout_s: float | None) -> float | None:
         """Wait until the next result may be handed out; return what is left of the time."""
@@ -221,13 +229,6 @@ class SyncAccl(Accl):
                     channel = self._program.open_channel(model, depth)
                     self._channels[model.index] = channel
         return channel
-
-
-def _outputs_of(model: Model, completed: Completed) -> Outputs:
-    if completed.error is not None:
-        raise completed.error
-    outputs = model.give(completed.outputs or [])
-    return outputs[0] if len(outputs) == 1 else outputs
 
 
 def _frames_of(model: Model, inputs: object) -> list[object]:

@@ -1,23 +1,28 @@
 """One client's program on a device, as the device's worker sees it."""
 
 import contextlib
+import math
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
+import numpy as np
 
 from engine.errors import BrokenError, DeviceError, EngineError, to_wire
 from engine.manager.line import UNREADABLE
 from engine.manager.messages import Done, Failed, ModelPorts, Result, Run
 from engine.manager.slots import FrameSlots, Placed, slot_bytes_for
-from engine.plugins import ProcessingPlugin, Session
+from engine.plugins import InPlaceSession, ProcessingPlugin, Session
 from engine.shm import SlotRing
 
 __all__ = ("MAX_FRAME_MESSAGE_BYTES", "Attachment", "Frame", "Link", "LoadedProgram")
 
 MAX_FRAME_MESSAGE_BYTES = 16 * 1024
 _LONGEST_TEXT = 4000
+
+Array = np.ndarray[Any, Any]
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Run)
@@ -37,6 +42,7 @@ class LoadedProgram:
         self.sessions = list(sessions)
         self.ports = tuple(ModelPorts(s.inputs, s.outputs) for s in self.sessions)
         self.users = 0
+        self._usual_ns = [math.inf] * len(self.sessions)
 
     @classmethod
     def load(
@@ -52,6 +58,17 @@ class LoadedProgram:
                 session.close()
             raise
         return cls(key, name, sessions)
+
+    def note(self, model: int, spent_ns: int) -> None:
+        """Learn how long a frame of a model took."""
+        if not 0 <= model < len(self._usual_ns):
+            return
+        before = self._usual_ns[model]
+        self._usual_ns[model] = before + (spent_ns - before) / 8 if before < math.inf else spent_ns
+
+    def usual_ns(self, model: int) -> float:
+        """Return how long a frame of a model takes lately; endless before the first."""
+        return self._usual_ns[model] if 0 <= model < len(self._usual_ns) else math.inf
 
     def close(self) -> None:
         """Let go of the models."""
@@ -112,6 +129,11 @@ class Frame:
         self.link = link
         self.run = run
 
+    @property
+    def usual_ns(self) -> float:
+        """How long frames like it take lately."""
+        return self.link.attachment.program.usual_ns(self.run.model)
+
 
 class Attachment:
     """Rings, links and the program of one client.
@@ -139,6 +161,8 @@ class Attachment:
         self.requests = FrameSlots(requests, inputs)
         self.replies = FrameSlots(replies, outputs)
         self.links = [Link(self) for _ in range(links)]
+        self._binders = [_binder_of(session) for session in program.sessions]
+        self._bound: dict[tuple[int, int, int], Callable[[], None]] = {}
 
     def execute(self, run: Run) -> Result:
         """Execute one frame; whatever goes wrong belongs to it alone."""
@@ -146,11 +170,15 @@ class Attachment:
             if not 0 <= run.model < len(self.program.sessions):
                 raise BrokenError(f"the program has no model {run.model}")
             inputs = self.requests.read(run.model, Placed(run.slot, run.shapes, run.spill))
+            outputs: list[Array] = []
             try:
-                outputs = self.program.sessions[run.model].run(inputs)
+                placed = self._execute_in_place(run, inputs)
+                if placed is None:
+                    outputs = self.program.sessions[run.model].run(inputs)
             finally:
                 self.requests.release(run.slot)
-            placed = self.replies.write(run.model, outputs)
+            if placed is None:
+                placed = self.replies.write(run.model, outputs)
         except EngineError as error:
             return _failed(error)
         except Exception as error:  # noqa: BLE001 - plugin code; it belongs to this frame
@@ -163,6 +191,24 @@ class Attachment:
             )
         return Done(placed.slot, placed.shapes, placed.spill)
 
+    def _execute_in_place(self, run: Run, inputs: Sequence[Array]) -> Placed | None:
+        """Execute a frame from its slot into one of the replies; None when that is not possible."""
+        bind = self._binders[run.model]
+        if bind is None or run.shapes is not None or run.spill:
+            return None
+        try:
+            with self.replies.writing() as slot:
+                key = (run.model, run.slot, slot)
+                bound = self._bound.get(key)
+                if bound is None:
+                    outputs = self.replies.own_arrays(run.model, slot)
+                    bound = self._bound[key] = bind(inputs, outputs)
+                bound()
+        except DeviceError:  # perhaps its outputs are not what the model says
+            self._binders[run.model] = None
+            return None
+        return Placed(slot, None, "")
+
     def close_links(self) -> None:
         """Take no more frames, and let the client know."""
         self.is_closed = True
@@ -171,8 +217,14 @@ class Attachment:
 
     def free(self) -> None:
         """Give the memory back."""
+        self._bound = {}
         self.requests.close()
         self.replies.close()
+
+
+def _binder_of(session: Session) -> Callable[..., Callable[[], None]] | None:
+    is_fixed = all(0 not in info.shape for info in (*session.inputs, *session.outputs))
+    return session.bind if is_fixed and isinstance(session, InPlaceSession) else None
 
 
 def _failed(error: EngineError) -> Failed:

@@ -15,6 +15,7 @@ from engine.manager.messages import Failed, ModelPorts, Opened, Result, Run
 from engine.manager.sharing import ShareSettings
 from engine.manager.slots import FrameSlots, Placed
 from engine.manager.status import DeviceInfo, ManagerStatus
+from engine.process import EagerWait
 from engine.shm import SlotRing
 
 __all__ = ("AnyControl", "LinkLostError", "LocalPlace", "Place")
@@ -86,6 +87,7 @@ class LocalPlace(Place):
         links = [socket.socket(fileno=fd) for fd in fds]
         super().__init__(opened.device, opened.worker_pid, opened.models, links)
         self._rings: list[FrameSlots] = []
+        self._wait = EagerWait()
         for link in links:
             link.setblocking(True)
         try:
@@ -116,7 +118,11 @@ class LocalPlace(Place):
     ) -> Kept:
         """Wait for the result of a frame; `keep` gets its outputs, which are gone afterwards."""
         try:
-            data = link.recv(MAX_FRAME_MESSAGE_BYTES)
+            data = self._wait.until(
+                lambda: _received(link),
+                lambda: link.recv(MAX_FRAME_MESSAGE_BYTES),
+                may_stay_awake=len(self.free) == len(self.links) - 1,  # else results are plenty
+            )
         except OSError as error:
             raise LinkLostError("the link to the device's worker broke") from error
         if not data:
@@ -186,6 +192,13 @@ class AnyControl(Protocol):
     def close(self) -> None:
         """Hang up: all that was opened is freed. Wakes who waits. Safe to call twice."""
         ...
+
+
+def _received(link: socket.socket) -> bytes | None:
+    try:
+        return link.recv(MAX_FRAME_MESSAGE_BYTES, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
 
 
 def _copies(views: Sequence[Array]) -> list[Array]:

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -74,18 +74,28 @@ class FrameSlots:
         is_own = shapes == layout.shapes
         if not is_own:
             layout = _Layout(shapes, self._dtypes[model])
+        with self.writing() as slot:
+            spill = self._copy(model, slot, layout, is_own, arrays)
+        return Placed(slot, None if is_own else shapes, spill)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[int]:
+        """Give a free slot, which is filled meanwhile and goes to the reader then."""
         with self._lock:
             slot = self._ring.acquire()
         if slot is None:
             raise EngineBugError("a client has more frames under way than its ring has slots")
         try:
-            spill = self._copy(model, slot, layout, is_own, arrays)
+            yield slot
             self._ring.commit(slot, 0)
         except BaseException:
             with contextlib.suppress(EngineError):
                 self._ring.abandon(slot)
             raise
-        return Placed(slot, None if is_own else shapes, spill)
+
+    def own_arrays(self, model: int, slot: int) -> list[Array]:
+        """Return the arrays of a slot that is being written, in the shapes that the model says."""
+        return self._own_views(model, slot, self._ring.buffer(slot))
 
     def read(self, model: int, placed: Placed) -> list[Array]:
         """Return the arrays of a frame, read-only and only until `release`."""
@@ -122,7 +132,7 @@ class FrameSlots:
             segment = self._spill(slot, layout.size_bytes)
             spill, targets = segment.name, self._arrays(model, layout, segment.buffer)
         elif is_own:
-            targets = self._own_views(model, slot, self._ring.buffer(slot))
+            targets = self.own_arrays(model, slot)
         else:
             targets = self._arrays(model, layout, self._ring.buffer(slot))
         for target, array in zip(targets, arrays, strict=True):

@@ -34,7 +34,7 @@ from engine.manager.messages import (
 from engine.manager.programs import Programs
 from engine.manager.scheduler import Scheduler
 from engine.manager.sharing import Order
-from engine.process import PeerGoneError, WakePipe, leave_with_parent, wait_readable
+from engine.process import EagerWait, PeerGoneError, WakePipe, leave_with_parent, wait_readable
 from engine.telemetry import now_ns
 
 __all__ = ("DeviceServer", "main")
@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 _EXIT_USAGE = 2
 _JOIN_S = 2.0
+_BRIEF_NS = 200_000
 
 
 class DeviceServer:
@@ -71,6 +72,7 @@ class DeviceServer:
         self._is_ending = False
         self._wake = WakePipe()
         self._end = WakePipe()
+        self._wait = EagerWait()
         self._poll = select.epoll()
         self._poll.register(self._wake.fileno(), select.EPOLLIN)
 
@@ -123,15 +125,23 @@ class DeviceServer:
                 return order
             self._news.acquire()
         try:
-            return self._await_order()
+            while (order := self._await_order()) is not None and self._is_brief(order):
+                self._execute(order)
+            return order
         finally:
             self._news.release()
+
+    def _is_brief(self, order: Order) -> bool:
+        """Say whether a frame is alone, and over before another lane would have woken up."""
+        frame = order.tag
+        is_alone = self._scheduler.executing == 1 and not self._has_queued()
+        return is_alone and isinstance(frame, Frame) and frame.usual_ns < _BRIEF_NS
 
     def _await_order(self) -> Order | None:
         """Take in what has come, then wait for a frame that may begin; one thread at a time."""
         wait_s: float | None = 0.0
         while not self._is_ending:
-            for fd, _ in self._poll.poll(wait_s):
+            for fd, _ in self._news_within(wait_s):
                 link = self._links.get(fd)
                 if link is not None:
                     self._take_frame(link)
@@ -146,6 +156,15 @@ class DeviceServer:
             wait_s = None if wake_ns is None else wake_ns / 1e9
         self._wake.wake()  # the next thread in line ends too
         return None
+
+    def _news_within(self, wait_s: float | None) -> list[tuple[int, int]]:
+        if wait_s == 0.0:
+            return self._poll.poll(0.0)
+        return self._wait.until(
+            lambda: self._poll.poll(0.0) or None,
+            lambda: self._poll.poll(wait_s),
+            may_stay_awake=wait_s is None and self._scheduler.executing == 0,
+        )
 
     def _take_frame(self, link: Link) -> None:
         try:
@@ -172,6 +191,7 @@ class DeviceServer:
         ended = now_ns()
         frame.link.is_busy = False
         frame.link.reply(result)
+        attachment.program.note(frame.run.model, ended - begun)
         with self._lock:
             self._scheduler.finish(order, ended, ended - begun)
             self._busy.add(order.client, ended, ended - begun)

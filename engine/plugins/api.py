@@ -1,6 +1,6 @@
 """What a processing plugin is: a backend that executes programs on devices."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -14,6 +14,7 @@ __all__ = (
     "DeviceTelemetry",
     "ForeignPrograms",
     "HasTelemetry",
+    "InPlaceSession",
     "ProbeReport",
     "ProcessingPlugin",
     "Session",
@@ -53,6 +54,26 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Give the model's memory back. Safe to call twice; runs under way end normally."""
+        ...
+
+
+@runtime_checkable
+class InPlaceSession(Session, Protocol):
+    """A session that can also work in memory that it is given."""
+
+    def bind(
+        self, inputs: Sequence[np.ndarray[Any, Any]], outputs: Sequence[np.ndarray[Any, Any]]
+    ) -> Callable[[], None]:
+        """Return what executes the model once, from `inputs` into `outputs`, as often as called.
+
+        The arrays have the shapes and dtypes that the model says, with no free axes, lie in one
+        piece each and have to live as long as what is returned, which one thread calls at a time.
+
+        Raises
+        ------
+        DeviceError
+            When called: the device failed, or the outputs are not of the shapes the model says.
+        """
         ...
 
 

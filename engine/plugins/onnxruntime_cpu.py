@@ -1,6 +1,6 @@
 """Executes programs with onnxruntime on the processor's cores; the plugin that is always there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,7 +80,7 @@ class OnnxRuntimeCpuPlugin:
                 f"{first_sentence(error)}; compile it again from an intact ONNX file",
                 plugin=self.key,
             ) from error
-        return OnnxRuntimeSession(native)
+        return HostMemorySession(native)
 
     def telemetry(self, device_index: int = 0) -> DeviceTelemetry:
         """Read how busy the processor's cores are, and how warm where it says so."""
@@ -137,16 +137,46 @@ class OnnxRuntimeSession:
         try:
             outputs: list[np.ndarray[Any, Any]] = native.run(self._output_names, feed)
         except Exception as error:
-            raise DeviceError(
-                f"onnxruntime failed while executing the model: {first_sentence(error)}; "
-                "check the model and its inputs",
-                plugin=self._plugin_key,
-            ) from error
+            raise self._failed(error) from error
         return outputs
+
+    def _failed(self, error: Exception) -> DeviceError:
+        return DeviceError(
+            f"onnxruntime failed while executing the model: {first_sentence(error)}; "
+            "check the model and its inputs",
+            plugin=self._plugin_key,
+        )
 
     def close(self) -> None:
         """Let go of the model; its memory returns when the last run has ended."""
         self._native = None
+
+
+class HostMemorySession(OnnxRuntimeSession):
+    """The same for models that are executed in this machine's memory."""
+
+    def bind(
+        self, inputs: Sequence[np.ndarray[Any, Any]], outputs: Sequence[np.ndarray[Any, Any]]
+    ) -> Callable[[], None]:
+        """Return what executes the model from arrays into arrays; see `InPlaceSession`."""
+        native = self._native
+        if native is None:
+            raise ClosedError("the model's session was closed; load the model again")
+        binding = native.io_binding()
+        for name, array in zip(self._input_names, inputs, strict=True):
+            place = (array.dtype.type, array.shape, array.ctypes.data)
+            binding.bind_input(name, "cpu", 0, *place)
+        for name, array in zip(self._output_names, outputs, strict=True):
+            place = (array.dtype.type, array.shape, array.ctypes.data)
+            binding.bind_output(name, "cpu", 0, *place)
+
+        def execute() -> None:
+            try:
+                native.run_with_iobinding(binding)
+            except Exception as error:
+                raise self._failed(error) from error
+
+        return execute
 
 
 def _info(node: Any, port: int) -> TensorInfo:  # noqa: ANN401 - onnxruntime has no types

@@ -4,6 +4,7 @@ from engine.process.channel import MAX_MESSAGE_BYTES, Channel, PeerGoneError
 from engine.process.child import ChildProcess
 from engine.process.command import python_command
 from engine.process.descriptors import check_descriptors
+from engine.process.eager_wait import EagerWait
 from engine.process.error_output import ErrorOutput, ErrorPipe
 from engine.process.handles import ContextProcess, InterpreterProcess, ProcessHandle
 from engine.process.identity import boot_id, is_same_process, start_time_of
@@ -18,6 +19,7 @@ __all__ = (
     "ChildProcess",
     "ContextProcess",
     "Deadline",
+    "EagerWait",
     "ErrorOutput",
     "ErrorPipe",
     "ForwardingHandler",

@@ -8,8 +8,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from engine.errors import ClosedError, InvalidArgumentError, ProgramError
-from engine.plugins import ProcessingPlugin, Session
+from engine.errors import ClosedError, DeviceError, InvalidArgumentError, ProgramError
+from engine.plugins import InPlaceSession, ProcessingPlugin, Session
 from engine.plugins.onnx_reference import OnnxReferencePlugin
 from engine.plugins.onnxruntime_cpu import OnnxRuntimeCpuPlugin
 
@@ -187,3 +187,34 @@ def test_onnxruntime_runs_one_thread_per_lane_without_spinning(
     assert seen["mode"] == onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     OnnxRuntimeCpuPlugin().load(IDENTITY, threads_per_lane=2)
     assert seen["threads"] == (2, 1)
+
+
+def test_a_bound_session_works_from_memory_into_memory() -> None:
+    session = OnnxRuntimeCpuPlugin().load(ADD)
+    assert isinstance(session, InPlaceSession)
+    a, b, y = ones(1, 4), ones(1, 4), np.zeros((1, 4), np.float32)
+    a.flags.writeable = False
+    execute = session.bind([a, b], [y])
+    execute()
+    assert y.tolist() == [[2.0] * 4]
+    b[:] = 5
+    execute()
+    assert y.tolist() == [[6.0] * 4]
+    session.close()
+
+
+def test_a_bound_session_says_when_outputs_are_not_what_the_model_says() -> None:
+    lying = graph_of("NonZero", [("x", FLOAT, [4])], [("y", TensorProto.INT64, [1, 4])])
+    session: Any = OnnxRuntimeCpuPlugin().load(lying)
+    x, y = np.array([1, 0, 1, 0], np.float32), np.zeros((1, 4), np.int64)
+    with pytest.raises(DeviceError, match="onnxruntime failed"):
+        session.bind([x], [y])()
+    assert session.run([x])[0].tolist() == [[0, 2]]
+    session.close()
+
+
+def test_a_closed_session_cannot_be_bound() -> None:
+    session: Any = OnnxRuntimeCpuPlugin().load(ADD)
+    session.close()
+    with pytest.raises(ClosedError):
+        session.bind([ones(1, 4), ones(1, 4)], [ones(1, 4)])
