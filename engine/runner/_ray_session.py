@@ -18,6 +18,7 @@ __all__ = ("join", "leave", "lock")
 
 _REACH_S = 5.0
 _LEAVE_S = 0.1
+_FROM_OUTSIDE = "ray://"
 _USAGE = "RAY_USAGE_STATS_ENABLED"
 
 # Ray has one connection per process, with functions instead of an object, and so what is known of
@@ -110,7 +111,7 @@ def _connect(address: str | None, workers: int, runtime_env: dict[str, Any] | No
     try:
         if name and not is_local:
             _reach(name)
-            ray.init(address=name, **options)
+            _join_at(name, options)
             return
         with contextlib.suppress(ConnectionError):
             if not is_local:
@@ -120,10 +121,33 @@ def _connect(address: str | None, workers: int, runtime_env: dict[str, Any] | No
     except (ConnectionError, ImportError, OSError, RuntimeError, ValueError) as error:
         if name and not is_local:
             words = f"the Ray cluster at {name} cannot be joined: {error}; see whether it runs, "
-            words += f"has this version of Ray ({ray.__version__}), and lets this machine in"
+            words += f"has this version of Ray ({ray.__version__}), and lets this machine in; a "
+            words += "cluster that wants a token finds it in ~/.ray/auth_token or RAY_AUTH_TOKEN"
         else:
             words = f"Ray does not start here: {error}; try ray.init() for more words"
         raise BrokenError(words, address=name) from error
+
+
+def _join_at(address: str, options: dict[str, Any]) -> None:
+    is_from_outside = address.startswith(_FROM_OUTSIDE)
+    if is_from_outside:
+        _show_token()
+    try:
+        ray.init(address=address, **options)
+    except ConnectionError as error:
+        # Ray's client server (2.60) forks while its threads work, which does not always succeed.
+        if not (is_from_outside and "Initialization failure" in str(error)):
+            raise
+        ray.init(address=address, **options)
+
+
+def _show_token() -> None:
+    """Have Ray show the token this user has, as it does by itself for all other addresses."""
+    with contextlib.suppress(ImportError, AttributeError):  # an older Ray has no tokens
+        from ray._private.authentication import authentication_token_setup  # noqa: PLC0415
+
+        show = authentication_token_setup.maybe_enable_token_auth_if_token_available
+        show(warn_if_disabled=False)
 
 
 def _is_at(address: str) -> bool:
@@ -132,7 +156,7 @@ def _is_at(address: str) -> bool:
         return True
     client: Any = ray.util.client.ray
     is_from_outside = client.is_connected()  # to which address, only Ray knows
-    if is_from_outside or address.startswith("ray://"):
+    if is_from_outside or address.startswith(_FROM_OUTSIDE):
         return bool(is_from_outside and not _Connection.is_ours)
     return bool(ray.get_runtime_context().gcs_address == address)
 
@@ -150,9 +174,9 @@ def _start(cpus: int, options: dict[str, Any]) -> None:
 
 def _reach(address: str) -> None:
     """Fail at once and not after Ray's long wait when nobody listens there."""
-    if address.startswith("ray://") and find_spec("grpc") is None:
+    if address.startswith(_FROM_OUTSIDE) and find_spec("grpc") is None:
         raise ImportError("such an address needs gRPC; run: pip install 'ray[client]'")
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.removeprefix(_FROM_OUTSIDE).rpartition(":")
     if not port.isdigit():
         return  # "auto", "local"
     socket.create_connection((host.strip("[]"), int(port)), _REACH_S).close()

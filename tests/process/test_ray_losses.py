@@ -17,7 +17,7 @@ import pytest
 
 from engine.errors import BusyError, ClosedError, WorkerDiedError
 from engine.runner import OrderedRunner, RayExecutor
-from tests.support.ray_cluster import living_actors, node, ray_cluster
+from tests.support.ray_cluster import living_actors, node, ray_cluster, ray_head
 from tests.support.runners import Obeying, Sleeper, Squares
 
 Start = Callable[..., Any]
@@ -354,3 +354,20 @@ def test_another_address_than_the_one_the_program_is_connected_to_is_refused(clu
         Squares(1, executor="ray://127.0.0.1:1")
     with Squares(1, executor=cluster.address) as runner:
         assert runner([3]) == [9]
+
+
+@on_ray
+@pytest.mark.parametrize("has_token", [False, True])
+def test_a_script_uses_a_cluster_from_outside(has_token: bool, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
+    variables = {"RAY_AUTH_MODE": "disabled"}
+    if has_token:  # a head asks for it when its user has one
+        token = tmp_path / ".ray" / "auth_token"
+        token.parent.mkdir()
+        token.write_text("0123456789abcdef" * 4)
+        variables = {"HOME": str(tmp_path)}
+    with tempfile.TemporaryDirectory(prefix="r-", ignore_cleanup_errors=True) as short:
+        with ray_head(Path(short), **variables) as port:
+            done = run_script(tmp_path, f"ray://127.0.0.1:{port}", "close", **variables)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "[2, 4, 6]\ncaught negative\n"
