@@ -366,8 +366,7 @@ def test_a_script_uses_a_cluster_from_outside(has_token: bool, tmp_path: Path) -
         token.parent.mkdir()
         token.write_text("0123456789abcdef" * 4)
         variables = {"HOME": str(tmp_path)}
-    with tempfile.TemporaryDirectory(prefix="r-", ignore_cleanup_errors=True) as short:
-        with ray_head(Path(short), **variables) as port:
-            done = run_script(tmp_path, f"ray://127.0.0.1:{port}", "close", **variables)
+    with ray_head(**variables) as port:
+        done = run_script(tmp_path, f"ray://127.0.0.1:{port}", "close", **variables)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "[2, 4, 6]\ncaught negative\n"

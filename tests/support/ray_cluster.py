@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -46,40 +45,41 @@ def ray_cluster(head_cpus: int) -> Iterator[Any]:
 
 
 @contextmanager
-def ray_head(folder: Path, **variables: str) -> Iterator[int]:
+def ray_head(**variables: str) -> Iterator[int]:
     """Start a cluster of one node as its users do; give the port of its client server."""
     before = children()
     port, gcs_port = free_port(), free_port()
     # Its client server forks beside gRPC's threads, which gRPC shall not try to support.
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "GRPC_ENABLE_FORK_SUPPORT": "0"}
-    command = f"start --head --block --num-cpus 2 --include-dashboard false --port {gcs_port} "
-    command += f"--ray-client-server-port {port} --node-ip-address {HOST} --temp-dir {folder} "
-    command += f"--object-store-memory {STORE_BYTES}"
-    started = subprocess.Popen(
-        [sys.executable, "-m", "ray.scripts.scripts", *command.split()],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **quiet, **variables},
-    )
-    try:
-        deadline = time.monotonic() + 2 * WAIT_S
-        while not is_listening(port):
-            if started.poll() is not None or time.monotonic() > deadline:
-                pytest.fail("Ray's client server does not start", pytrace=False)
-            time.sleep(0.1)
-        yield port
-    finally:
-        own = children() - before
-        started.terminate()
-        started.wait(WAIT_S)
-        end_processes(own)
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        command = f"start --head --block --num-cpus 2 --include-dashboard false --port {gcs_port} "
+        command += f"--ray-client-server-port {port} --node-ip-address {HOST} --temp-dir {folder} "
+        command += f"--object-store-memory {STORE_BYTES}"
+        started = subprocess.Popen(
+            [sys.executable, "-m", "ray.scripts.scripts", *command.split()],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **quiet, **variables},
+        )
+        try:
+            wait_for_listener(port, started)
+            yield port
+        finally:
+            own = children() - before
+            started.terminate()
+            started.wait(WAIT_S)
+            end_processes(own)
 
 
-def is_listening(port: int) -> bool:
-    with contextlib.suppress(OSError):
-        socket.create_connection((HOST, port), 1.0).close()
-        return True
-    return False
+def wait_for_listener(port: int, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 2 * WAIT_S
+    while True:
+        with contextlib.suppress(OSError):
+            socket.create_connection((HOST, port), 1.0).close()
+            return
+        if process.poll() is not None or time.monotonic() > deadline:
+            pytest.fail("Ray's client server does not start", pytrace=False)
+        time.sleep(0.1)
 
 
 def end_processes(pids: set[int]) -> None:
