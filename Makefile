@@ -54,13 +54,13 @@ bench: $(DEV_STAMP) ## Print the speed ratios (pipeline against the bare library
 	$(BIN)/python -m tests.benchmarks
 
 bench-accelerator: $(DEV_STAMP) ## The same for the accelerator classes
-	$(BIN)/python -m tests.benchmarks accelerator
+	$(BIN)/python -m tests.benchmarks --rounds 5 accelerator
 
 bench-handle: $(DEV_STAMP) ## The same for handle, contexts and line cameras
-	$(BIN)/python -m tests.benchmarks handle
+	$(BIN)/python -m tests.benchmarks --rounds 5 handle
 
 bench-parallel: $(DEV_STAMP) ## The same for buffers, runners and pools, against the originals
-	$(BIN)/python -m tests.benchmarks parallel_buffer parallel_runner parallel_machine
+	$(BIN)/python -m tests.benchmarks --rounds 5 parallel_buffer parallel_runner parallel_machine
 
 screenshots: $(DEV_STAMP) ## Render every panel, light and dark, into build/screenshots
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m tests.ui.screenshots build/screenshots

@@ -10,10 +10,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
-import venv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +17,7 @@ import psutil
 
 from engine.buffer import Commander, Producer, buffer_iterator_factory
 from tests.benchmarks.buffer_case import SHAPES
+from tests.benchmarks.peers import peers
 from tests.benchmarks.rows import Row, bounded, compared
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +56,7 @@ NAMES = {
 
 
 def run(rounds: int) -> list[Row]:
-    with peers() as python:
+    with peers(*PEERS) as python:
         rates = measured(rounds, python)
     rows = [
         row_of(f"{NAMES[ours]} / {NAMES[theirs]}, {shape}", rates, ours, theirs, shape, at_least)
@@ -67,17 +64,6 @@ def run(rounds: int) -> list[Row]:
         for shape in shapes
     ]
     return [*rows, idle_row()]
-
-
-@contextmanager
-def peers() -> Iterator[str]:
-    """The interpreter of a scratch environment with the peers; empty when they do not install."""
-    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
-        venv.create(folder, with_pip=True)
-        python = str(Path(folder, "bin", "python"))
-        command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PEERS]
-        done = subprocess.run(command, capture_output=True, check=False)
-        yield python if done.returncode == 0 else ""
 
 
 def measured(rounds: int, python: str) -> Rates:

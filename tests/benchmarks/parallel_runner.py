@@ -1,9 +1,10 @@
 """Runners against the published original, ``Pool``, ``ProcessPoolExecutor``, joblib and Ray.
 
-Two workers each; our own runner also on Ray, against plain Ray. The original is measured where it
-can be imported, here or by the interpreter that ``PENSTOCK_EASYCORE_PYTHON`` names. Each
-measurement is a fresh process and all kinds take turns, so that a ratio never compares two moments
-of a busy machine; those that start slowly come in fewer rounds. Every result is checked.
+Two workers each; our own runner also on Ray, against plain Ray. The original is installed into a
+scratch virtual environment, which goes when the run is over; without a package index its rows say
+so. Each measurement is a fresh process and all kinds take turns, so that a ratio never compares
+two moments of a busy machine; those that start slowly come in fewer rounds. Every result is
+checked.
 
 As a program, ``python parallel_runner.py KIND PAYLOAD`` measures one kind and prints items/s.
 """
@@ -50,16 +51,23 @@ RunItems = Callable[[int, Check], None]
 
 def run(rounds: int) -> "list[Any]":
     """Return a row per payload, order and peer: medians of at least five rounds, paired ratios."""
-    from tests.benchmarks.rows import Row
+    from tests.benchmarks.peers import peers
 
-    rows: list[Row] = []
-    for payload in WANTED:
-        rates = measured_rates(payload, max(5, rounds))
-        for order in ORDERS:
-            for name, peer, at_least in compared_pairs(payload, order):
-                where = " on Ray" if name == "on-ray" else ""
-                title = f"{payload}, {order}{where}, against {peer.removesuffix(order).strip()}"
-                rows.append(paired(title, rates[f"{name} {order}"], rates[peer], at_least))
+    with peers("easycore", f"numpy=={np.__version__}") as easycore:
+        rows = []
+        for payload in WANTED:
+            rates = measured_rates(payload, max(5, rounds), easycore)
+            for order in ORDERS:
+                rows += compared(payload, order, rates)
+    return rows
+
+
+def compared(payload: str, order: str, rates: dict[str, list[float]]) -> "list[Any]":
+    rows = []
+    for name, peer, at_least in compared_pairs(payload, order):
+        where = " on Ray" if name == "on-ray" else ""
+        title = f"{payload}, {order}{where}, against {peer.removesuffix(order).strip()}"
+        rows.append(paired(title, rates[f"{name} {order}"], rates[peer], at_least))
     return rows
 
 
@@ -74,7 +82,7 @@ def compared_pairs(payload: str, order: str) -> Iterator[tuple[str, str, float]]
         yield "on-ray", f"{peer} {order}", 1.0
 
 
-def measured_rates(payload: str, rounds: int) -> dict[str, list[float]]:
+def measured_rates(payload: str, rounds: int, easycore: str) -> dict[str, list[float]]:
     """Return items/s of each kind, round by round."""
     names = ("ours", "easycore", *PEERS, "on-ray")
     kinds = [f"{name} {order}" for name in names for order in ORDERS]
@@ -83,7 +91,7 @@ def measured_rates(payload: str, rounds: int) -> dict[str, list[float]]:
     for number in range(rounds):
         for kind in kinds:
             if number < SLOW_ROUNDS or not kind.startswith(START_SLOWLY):
-                rates[kind] += measured(kind, payload)
+                rates[kind] += measured(kind, payload, easycore)
     return rates
 
 
@@ -104,11 +112,11 @@ def paired(title: str, ours: list[float], theirs: list[float], at_least: float) 
     )
 
 
-def measured(kind: str, payload: str) -> list[float]:
+def measured(kind: str, payload: str, easycore: str) -> list[float]:
     """Measure in a fresh process; empty when the peer is not there."""
-    python = sys.executable
-    if kind.startswith("easycore"):
-        python = os.environ.get("PENSTOCK_EASYCORE_PYTHON", python)
+    python = easycore if kind.startswith("easycore") else sys.executable
+    if not python:
+        return []
     with tempfile.TemporaryDirectory(prefix="r-", ignore_cleanup_errors=True) as folder:
         quiet = {"RAY_TMPDIR": folder, "RAY_USAGE_STATS_ENABLED": "0"}
         done = subprocess.run(
@@ -119,7 +127,7 @@ def measured(kind: str, payload: str) -> list[float]:
             timeout=LIMIT_S,
             check=False,
         )
-    if any(f"No module named '{name}'" in done.stderr for name in ("easycore", "joblib", "ray")):
+    if any(f"No module named '{name}'" in done.stderr for name in ("joblib", "ray")):
         return []
     assert done.returncode == 0, done.stderr
     return [float(done.stdout.split()[-1])]
