@@ -12,6 +12,7 @@ from engine.errors import InvalidArgumentError
 __all__ = ("store",)
 
 Array = np.ndarray[Any, Any]
+_SEQUENCES = (tuple, list)
 
 
 def store(data: Any, places: Sequence[Array], casting: Casting) -> None:  # noqa: ANN401
@@ -21,21 +22,24 @@ def store(data: Any, places: Sequence[Array], casting: Casting) -> None:  # noqa
     ------
     InvalidArgumentError : an array is missing, has another shape, or its values would change.
     """
-    if len(places) == 1 and isinstance(data, np.ndarray):
+    if len(places) == 1:
         place = places[0]
-        if data.shape != place.shape and data.shape == (1, *place.shape):
-            data = data[0]  # one array per shape, as an array
-        if data.dtype == place.dtype and data.shape == place.shape:
-            place[...] = data
-        else:
-            _store_other(data, place, 0, casting)
-        return
+        is_wrapped = type(data) in _SEQUENCES and len(data) == 1
+        given = data[0] if is_wrapped else data
+        if isinstance(given, np.ndarray):
+            if not is_wrapped and given.shape == (1, *place.shape) != place.shape:
+                given = given[0]  # one array per shape, as an array
+            _store_one(np.asarray(given), place, 0, casting)
+            return
     for index, (array, place) in enumerate(zip(_parts(data, places), places, strict=False)):
-        given = np.asarray(array)
-        if given.dtype == place.dtype and given.shape == place.shape:
-            place[...] = given
-        else:
-            _store_other(given, place, index, casting)
+        _store_one(np.asarray(array), place, index, casting)
+
+
+def _store_one(given: Array, place: Array, index: int, casting: Casting) -> None:
+    if given.dtype == place.dtype and given.shape == place.shape:
+        place[...] = given
+    else:
+        _store_other(given, place, index, casting)
 
 
 def _parts(data: Any, places: Sequence[Array]) -> Sequence[Any]:  # noqa: ANN401

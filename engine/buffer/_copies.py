@@ -1,6 +1,7 @@
 """Private copies of arrays, made in memory that the user has already let go of."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,11 +29,17 @@ class Copies:
     no view, no tensor made from it) is written over; to the user it is a new array.
     """
 
-    def __init__(self, shapes: int) -> None:
-        self._shelves: list[list[Array]] = [[] for _ in range(shapes)]
+    def __init__(self, sizes_bytes: Sequence[int]) -> None:
+        self._shelves: list[list[Array]] = [[] for _ in sizes_bytes]
+        self._are_small = all(size < _WORTH_BYTES for size in sizes_bytes)
 
-    def copy(self, index: int, source: Array) -> Array:
-        """Return a private copy of the array of shape number `index`."""
+    def of(self, sources: Sequence[Array]) -> list[Array]:
+        """Return private copies of the arrays of one buffer."""
+        if self._are_small:
+            return [source.copy() for source in sources]
+        return [self._copy(index, source) for index, source in enumerate(sources)]
+
+    def _copy(self, index: int, source: Array) -> Array:
         if source.nbytes < _WORTH_BYTES:
             return source.copy()
         shelf = self._shelves[index]

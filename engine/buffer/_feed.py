@@ -27,7 +27,7 @@ __all__ = ("Feed",)
 
 Arrays = list[np.ndarray[Any, Any]]
 
-_BATCH = 8
+_BATCH = 32
 _MOST_TOKENS = 512
 """So many are written to a pipe in one piece."""
 _HURRY_NS = 1_000_000
@@ -47,7 +47,7 @@ class Feed:
         count = team.layout.count
         self._team = team
         self._inbox = Inbox(is_ordered=is_ordered)
-        self._copies = Copies(len(team.layout.shapes))
+        self._copies = Copies(team.layout.sizes_bytes)
         self._note_words = [team.layout.note_word(slot) for slot in range(count)]
         self._returns = memoryview(bytearray((count + 1) * TOKEN_BYTES)).cast("Q")
         self._returned = 0
@@ -136,7 +136,7 @@ class Feed:
     def close(self) -> None:
         """Stop everything."""
         self._team.stop()
-        self._copies = Copies(len(self._team.layout.shapes))
+        self._copies = Copies(self._team.layout.sizes_bytes)
 
     # -- the work of one call
 
@@ -161,10 +161,7 @@ class Feed:
         is_short = size <= NOTE_BYTES
         note = bytes(team.notes[slot][:size]) if is_short else team.slab.read_note(slot, size)
         arrays = team.arrays[slot]
-        if copies:
-            result = [self._copies.copy(index, array) for index, array in enumerate(arrays)]
-        else:
-            result = [array.view() for array in arrays]
+        result = self._copies.of(arrays) if copies else [array.view() for array in arrays]
         inbox.deliver((result, note))
         if copies or keeps:
             self._release_held(keeps)

@@ -70,15 +70,24 @@ class Inbox:
 
     def sort(self) -> None:
         """Take over what was read."""
-        while value := self._words[self._position]:
-            if value >> 60 == Kind.FAILED:
-                self.has_reported |= 1 << (value & 0xFFFF)
-            if value >> 61 or not value >> 16 & 0xFFFFFFFFFFF:  # about a worker, not a message
-                self._note(value)
-                self._words[self._position] = 0
-                self._position += 1
-            else:
-                self._accept(value)
+        words, waiting, is_ordered = self._words, self._waiting, self._is_ordered
+        while value := words[self._position]:
+            key = value >> 16 & 0xFFFFFFFFFFF
+            if value >> 60:
+                if value >> 60 == Kind.FAILED:
+                    self.has_reported |= 1 << (value & 0xFFFF)
+                if value >> 61 or not key:  # about a worker, not a message
+                    self._note(value)
+                    words[self._position] = 0
+                    self._position += 1
+                    continue
+            if not is_ordered:
+                key = self._arrivals + 1
+            # From here on assignments only, see the class.
+            waiting[key] = value
+            self._arrivals += 1
+            words[self._position] = 0
+            self._position += 1
 
     def peek(self) -> int:
         """Return the token that is due, 0 when it has not arrived."""
@@ -95,14 +104,6 @@ class Inbox:
         self.held = value
         del self._waiting[self._next]
         self._next += 1
-
-    def _accept(self, value: int) -> None:
-        key = (value >> 16 & 0xFFFFFFFFFFF) if self._is_ordered else self._arrivals + 1
-        # From here on assignments only, see the class.
-        self._waiting[key] = value
-        self._arrivals += 1
-        self._words[self._position] = 0
-        self._position += 1
 
     def _note(self, value: int) -> None:
         """Keep what a worker says about itself; doing it twice changes nothing."""

@@ -61,12 +61,18 @@ class Layout:
         return cls(info.shapes, info.dtypes, info.count, 1 + cpus)
 
     @cached_property
+    def sizes_bytes(self) -> tuple[int, ...]:
+        """Size of each array in a buffer."""
+        pairs = zip(self.shapes, self.dtypes, strict=True)
+        return tuple(math.prod(shape) * dtype.itemsize for shape, dtype in pairs)
+
+    @cached_property
     def offsets(self) -> tuple[int, ...]:
         """Where each array begins in a buffer; each begins on a line of its own."""
         offsets, end = [], 0
-        for shape, dtype in zip(self.shapes, self.dtypes, strict=True):
+        for size in self.sizes_bytes:
             offsets.append(end)
-            end += _up(math.prod(shape) * dtype.itemsize, _LINE)
+            end += _up(size, _LINE)
         return (*offsets, end)
 
     @cached_property

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.buffer._casting import store
-from engine.buffer._layout import NOTE_BYTES, WorkerWord
+from engine.buffer._layout import NOTE_BYTES, Word, WorkerWord
 from engine.buffer._tokens import TOKEN_BYTES
 from engine.buffer._worker import Link
 from engine.buffer.producer import Producer
@@ -15,7 +15,7 @@ from engine.errors import InvalidArgumentError
 
 __all__ = ("ProducerLoop",)
 
-_BATCH = 8
+_BATCH = 16
 _QUICK_NS = 30_000
 _SLOW_NS = 100_000
 
@@ -71,22 +71,18 @@ class ProducerLoop:
         """
         link = self._link
         words, frame_word, writes = link.words, link.word(WorkerWord.FRAME), link.plan.writes
+        note_words, notes, read_long = self._note_words, self._notes, link.slab.read_note
         for index, value in enumerate(tokens):
             words[frame_word] = value >> 16
             slot = value & 0xFFFF
-            make(self._message(slot), slot)
-            if link.is_stopping:
+            size = words[note_words[slot]]
+            note = notes[slot][:size] if size <= NOTE_BYTES else read_long(slot, size)
+            make(pickle.loads(note), slot)  # noqa: S301 - written by the commander
+            if words[Word.STOPPING]:
                 return False
             link.send(writes, tokens[index : index + 1])
         words[frame_word] = 0
         return True
-
-    def _message(self, slot: int) -> Any:  # noqa: ANN401 - the user's
-        link = self._link
-        size = link.words[self._note_words[slot]]
-        if size <= NOTE_BYTES:
-            return pickle.loads(self._notes[slot][:size])  # noqa: S301 - written by the commander
-        return pickle.loads(link.slab.read_note(slot, size))  # noqa: S301 - as above
 
     def _make(self, message: Any, slot: int) -> None:  # noqa: ANN401 - the user's
         store(self._producer.create_data(message=message), self._places[slot], self._casting)

@@ -15,7 +15,7 @@ DType = np.dtype[Any]
 
 MAX_COUNT = 4096
 _CACHE_BYTES = 8 << 20
-_MANY = 64
+_MANY = 128
 
 
 class BufferInfo:
@@ -88,7 +88,7 @@ class BufferInfo:
 def default_count(cpus: int, size_bytes: int) -> int:
     """Return how many buffers are made unless told: four for each producer.
 
-    Buffers so small that more of them fit the processor's cache are more, up to 64: then one
+    Buffers so small that more of them fit the processor's cache are more, up to 128: then one
     wake-up serves several of them.
     """
     fitting = _CACHE_BYTES // max(1, size_bytes)

@@ -124,7 +124,7 @@ def buffer_iterator_factory(  # noqa: PLR0913 - the published order
     buffer_shapes, casting : see `BufferInfo`.
     buffer_dtype : one dtype, or one per shape.
     buffer_iterator_class : called with the factory, `args` and `kwargs`.
-    buffer_count : number of buffers; without it four per producer, and up to 64 small ones.
+    buffer_count : number of buffers; without it four per producer, and up to 128 small ones.
     args, kwargs : for the iterator: ``auto_free_buffer``, ``copy``, ``timeout_s``.
     """
     system = BufferSystem(cpus, context, deterministic)

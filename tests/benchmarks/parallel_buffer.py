@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CASE = Path(__file__).with_name("buffer_case.py")
 PEERS = ("concurrentbuffer==0.0.8", "faster-fifo", f"numpy=={np.__version__}")
 PRODUCERS = 2
-SECONDS = 0.6
+SECONDS = 1.0
 LIMIT_S = 60.0
 
 Rates = dict[tuple[str, str], list[float]]

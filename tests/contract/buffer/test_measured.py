@@ -456,13 +456,13 @@ def test_statistics_add_up_and_say_who_waits() -> None:
         indices(iterator, 60)
         figures = iterator.statistics
         assert figures.delivered == 60
-        assert sum(figures.buffers.values()) == 64
+        assert sum(figures.buffers.values()) == 128
         indices(iterator, 40)
         with pytest.raises(StopIteration):
             next(iterator)
     figures = iterator.statistics
     assert (figures.commanded, figures.delivered) == (100, 100)
-    assert figures.buffers[BufferState.FREE] == 64
+    assert figures.buffers[BufferState.FREE] == 128
     assert sum(producer.made for producer in figures.producers) == 100
     assert figures.waits >= 1
     assert figures.waited_s > 0
