@@ -9,7 +9,6 @@ import contextlib
 import importlib
 import itertools
 import json
-import mmap
 import multiprocessing
 import os
 import sys
@@ -154,17 +153,17 @@ def slots_of(memory: Any, slots: int, shape: Any, dtype: str) -> list[Array]:
     return [np.ndarray(shape, dtype, memory, slot * size) for slot in range(slots)]
 
 
-def by_ring(shape: Any, dtype: str, producers: int) -> Iterator[Any]:
+def by_ring(shape: Any, dtype: str, producers: int, method: str) -> Iterator[Any]:
     """The limit: slots and two semaphores per producer, a copy in, a copy out, nothing else."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     slots = max(4, min(64, RING_BYTES // size))
-    fork = multiprocessing.get_context("fork")
+    context: Any = multiprocessing.get_context(method)
     lanes = []
     for lane in range(producers):
-        memory = mmap.mmap(-1, slots * size)
-        free, full = fork.Semaphore(slots), fork.Semaphore(0)
+        memory = context.RawArray("B", slots * size)
+        free, full = context.Semaphore(slots), context.Semaphore(0)
         what = (producers, slots, shape, dtype)
-        process = fork.Process(
+        process = context.Process(
             target=fill_ring, args=(memory, free, full, lane, *what), daemon=True
         )
         process.start()
@@ -185,7 +184,7 @@ def by_ring(shape: Any, dtype: str, producers: int) -> Iterator[Any]:
 def data_by(way: str, shape: Any, dtype: str, producers: int) -> Iterator[Any]:
     name, *more = way.split("-")
     if name == "ring":
-        return by_ring(shape, dtype, producers)
+        return by_ring(shape, dtype, producers, *more)
     if name == "faster_fifo":
         return by_faster_fifo(shape, dtype, producers)
     module = "concurrentbuffer.iterator" if name == "peer" else "engine.buffer"

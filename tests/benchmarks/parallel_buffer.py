@@ -30,9 +30,9 @@ LIMIT_S = 60.0
 Rates = dict[tuple[str, str], list[float]]
 
 WANTED = [  # ours, theirs, at least, shapes
-    ("ours-fork", "ring", 0.6, list(SHAPES)),
-    ("ours-spawn", "ring", 0.6, list(SHAPES)),
-    ("ours-fork-views-in_place", "ring", 0.5, list(SHAPES)),
+    ("ours-fork", "ring-fork", 0.6, list(SHAPES)),
+    ("ours-spawn", "ring-spawn", 0.6, list(SHAPES)),
+    ("ours-fork-views-in_place", "ring-fork", 0.5, list(SHAPES)),
     ("ours-fork", "peer-fork", 8.0, ["12 kB"]),
     ("ours-spawn", "peer-spawn", 8.0, ["12 kB"]),
     ("ours-fork", "peer-fork", 1.6, ["0.6 MB"]),
@@ -48,7 +48,8 @@ NAMES = {
     "ours-fork-views": "views, fork",
     "ours-spawn-views": "views, spawn",
     "ours-fork-views-in_place": "made in place, views",
-    "ring": "bare ring",
+    "ring-fork": "bare ring, fork",
+    "ring-spawn": "bare ring, spawn",
     "peer-fork": "concurrentbuffer, fork",
     "peer-spawn": "concurrentbuffer, spawn",
     "faster_fifo": "faster-fifo",
