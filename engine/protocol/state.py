@@ -133,7 +133,8 @@ class DriverParameter(msgspec.Struct, frozen=True):
     `kind` is "path", "folder", "text", "integer", "number", "boolean", "choice", "secret" (a text
     that is never shown) or "url" (an address, whose password is never shown); `unit` is for
     display; `minimum` and `maximum` are limits of numbers; `affects_references`: a reference
-    measured with another value does not fit.
+    measured with another value does not fit; `unset`: what an empty text or the smallest number
+    stands for, for display.
     """
 
     name: str
@@ -147,6 +148,7 @@ class DriverParameter(msgspec.Struct, frozen=True):
     choices: tuple[str, ...] = ()
     is_required: bool = False
     affects_references: bool = False
+    unset: str = ""
 
 
 class DeviceInfo(msgspec.Struct, frozen=True):

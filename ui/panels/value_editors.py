@@ -137,6 +137,8 @@ class ParameterField(Field):
         title = parameter.label + ("" if not parameter.is_required else " *")
         super().__init__(title, self._make(theme, parameter), help_text=parameter.help)
         self.editor.setAccessibleName(parameter.label)
+        if parameter.unset:
+            self._show_unset(parameter)
         self.set_name(f"source_{parameter.name}")
         self._connect()
 
@@ -202,6 +204,22 @@ class ParameterField(Field):
                 suggestions.setCurrentText("")
                 return suggestions
         return _text_edit(parameter.kind)
+
+    def _show_unset(self, parameter: DriverParameter) -> None:
+        """Say in the field what its emptiness, or its smallest number, stands for."""
+        match self.editor:
+            case PathEdit() as path:
+                path.line.setPlaceholderText(parameter.unset)
+            case CalmSpinBox() as whole if parameter.minimum is not None:
+                whole.setMinimum(int(parameter.minimum))
+                whole.setSpecialValueText(parameter.unset)
+            case CalmDoubleSpinBox() as number if parameter.minimum is not None:
+                number.setMinimum(parameter.minimum)
+                number.setSpecialValueText(parameter.unset)
+            case QComboBox() as choice if choice.isEditable():
+                choice.lineEdit().setPlaceholderText(parameter.unset)
+            case QLineEdit() as line:
+                line.setPlaceholderText(parameter.unset)
 
     def _connect(self) -> None:
         match self.editor:
