@@ -1,8 +1,10 @@
 """Checks that hold for every test: nothing is left behind, and no unexpected warning is logged."""
 
+import contextlib
 import gc
 import logging
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -14,6 +16,13 @@ import psutil
 import pytest
 
 GRACE_S = 3.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_reaches_programs() -> None:
+    """Undo what a shell does to programs in the background, so that those of tests get Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -74,21 +83,34 @@ class _Collector(logging.Handler):
 
 def _inventory() -> set[str]:
     found = {f"thread {t.name}" for t in threading.enumerate()}
-    for child in psutil.Process().children(recursive=True):
-        try:
-            found.add(f"process {child.pid} {' '.join(child.cmdline()[:6])}")
-        except psutil.Error:
-            continue
+    for pid in _descendants(os.getpid()):
+        with contextlib.suppress(psutil.Error):
+            found.add(f"process {pid} {' '.join(psutil.Process(pid).cmdline()[:6])}")
     return found | _segments() | _descriptors()
+
+
+def _descendants(pid: int) -> set[int]:
+    """Return the processes below one. psutil looks at all there are, which takes long."""
+    tasks = Path(f"/proc/{pid}/task")
+    try:
+        lists = [(task / "children").read_text() for task in tasks.iterdir()]
+    except FileNotFoundError:  # it has just ended, or the kernel keeps no such lists
+        with contextlib.suppress(psutil.Error):
+            return {child.pid for child in psutil.Process(pid).children(recursive=True)}
+        return set()
+    children = {int(word) for words in lists for word in words.split()}
+    return children.union(*map(_descendants, children))
 
 
 def _segments() -> set[str]:
     folder = Path("/dev/shm")
     if not folder.is_dir():
         return set()
-    own = {os.getpid(), *(c.pid for c in psutil.Process().children(recursive=True))}
-    alive = {p for p in psutil.pids() if p not in own}
     names = [path.name for path in folder.glob("penstock-*")]
+    if not names:
+        return set()
+    own = {os.getpid(), *_descendants(os.getpid())}
+    alive = {p for p in psutil.pids() if p not in own}
     return {f"segment {name}" for name in names if int(name.split("-")[1]) not in alive}
 
 

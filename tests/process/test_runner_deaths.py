@@ -391,11 +391,12 @@ def test_interruptions_at_any_moment_leave_later_calls_right(
         items = [np.full(40_000, 2, np.uint8)] * 60 if big else range(3000)
         alarms(float(rng.uniform(0.0002, 0.02)))
         try:
-            runner(items)
+            try:
+                runner(items)
+            finally:  # where it may come as well
+                signal.setitimer(signal.ITIMER_REAL, 0)
         except (InterruptedCallError, pickle.PicklingError):  # pickling may swallow the first
             interrupted += 1
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
         assert sorted(runner(range(5))) == [0, 1, 4, 9, 16]
     assert interrupted > 20
 
