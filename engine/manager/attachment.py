@@ -42,7 +42,7 @@ class LoadedProgram:
         self.sessions = list(sessions)
         self.ports = tuple(ModelPorts(s.inputs, s.outputs) for s in self.sessions)
         self.users = 0
-        self._usual_ns = [math.inf] * len(self.sessions)
+        self._usual_ns = dict.fromkeys(range(len(self.sessions)), math.inf)
 
     @classmethod
     def load(
@@ -61,14 +61,14 @@ class LoadedProgram:
 
     def note(self, model: int, spent_ns: int) -> None:
         """Learn how long a frame of a model took."""
-        if not 0 <= model < len(self._usual_ns):
-            return
-        before = self._usual_ns[model]
-        self._usual_ns[model] = before + (spent_ns - before) / 8 if before < math.inf else spent_ns
+        before = self._usual_ns.get(model)
+        if before is not None:  # else the client asked for a model that is not there
+            is_first = before == math.inf
+            self._usual_ns[model] = spent_ns if is_first else before + (spent_ns - before) / 8
 
     def usual_ns(self, model: int) -> float:
         """Return how long a frame of a model takes lately; endless before the first."""
-        return self._usual_ns[model] if 0 <= model < len(self._usual_ns) else math.inf
+        return self._usual_ns.get(model, math.inf)
 
     def close(self) -> None:
         """Let go of the models."""

@@ -47,7 +47,7 @@ def ray_cluster(head_cpus: int) -> Iterator[Any]:
 @contextmanager
 def ray_head(**variables: str) -> Iterator[int]:
     """Start a cluster of one node as its users do; give the port of its client server."""
-    before = children()
+    before, threads = children(), set(threading.enumerate())
     port, gcs_port = free_port(), free_port()
     # Its client server forks beside gRPC's threads, which gRPC shall not try to support.
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "GRPC_ENABLE_FORK_SUPPORT": "0"}
@@ -65,10 +65,9 @@ def ray_head(**variables: str) -> Iterator[int]:
             wait_for_listener(port, started)
             yield port
         finally:
-            own = children() - before
             started.terminate()
             started.wait(WAIT_S)
-            end_processes(own)
+        wait_until_gone(before, threads)
 
 
 def wait_for_listener(port: int, process: "subprocess.Popen[bytes]") -> None:
@@ -80,17 +79,6 @@ def wait_for_listener(port: int, process: "subprocess.Popen[bytes]") -> None:
         if process.poll() is not None or time.monotonic() > deadline:
             pytest.fail("Ray's client server does not start", pytrace=False)
         time.sleep(0.1)
-
-
-def end_processes(pids: set[int]) -> None:
-    """Wait until these processes have ended; kill what takes too long."""
-    processes = []
-    for pid in pids:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            processes.append(psutil.Process(pid))
-    for process in psutil.wait_procs(processes, WAIT_S)[1]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
 
 
 def node(cpus: int) -> dict[str, Any]:
