@@ -267,6 +267,7 @@ QToolButton[role="flat"]:disabled { background: transparent; }
 QToolButton::menu-indicator { image: none; }
 
 QLineEdit, QComboBox, QAbstractSpinBox, QPlainTextEdit, QTextEdit {
+    placeholder-text-color: $muted;
     background: $window; color: $text; border: 1px solid $border; border-radius: $radius;
     padding: 4px 8px; min-height: 20px;
     selection-background-color: $accent; selection-color: $on_accent;

@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 from engine.protocol import DriverParameter
 from tests.ui.fakes import FakeChooser
 from ui.panels.value_editors import ParameterField, PathEdit
-from ui.shell.theme import Theme
+from ui.shell.theme import Theme, style_sheet
 
 WORDS = "as the camera is set"
 
@@ -59,3 +59,14 @@ def test_a_number_that_was_set_stands_there_with_its_unit(qtbot: QtBot) -> None:
     field.set_value(640)
     assert shown(field) == "640 px"
     assert field.value() == 640
+
+
+@pytest.mark.parametrize("mode", ["dark", "light"])
+def test_what_an_empty_field_says_has_the_muted_color(mode: str, qtbot: QtBot) -> None:
+    theme = Theme()
+    theme.set_mode(mode)
+    edit = QLineEdit()
+    qtbot.addWidget(edit)
+    edit.setStyleSheet(style_sheet(theme.tokens))
+    edit.ensurePolished()
+    assert edit.palette().placeholderText().color().name() == theme.tokens.muted.lower()
